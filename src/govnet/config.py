@@ -1,0 +1,169 @@
+"""Settings, by environment (``GOVNET_…``) or one TOML file (``GOVNET_CONFIG``), typed.
+
+The environment wins over the file. A wrong value stops the start with a sentence that says
+what to change. What must be secret and per installation is generated on first use into
+``<data_dir>/secrets.json`` (mode 0600); nothing has a default password.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message says which one and what to change."""
+
+
+class Config(BaseSettings):
+    """Every setting of an installation; ``docs/reference/settings.md`` explains each."""
+
+    model_config = SettingsConfigDict(env_prefix="GOVNET_", extra="forbid")
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    telemetry_url: str = ""
+    web_host: str = "127.0.0.1"
+    web_port: Port = 8080
+    store_port: Port = 18123
+    engine_health_port: Port = 18124
+    worker_health_port: Port = 18125
+    web_health_port: Port = 18126
+    allowed_hosts: list[str] = Field(default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"])
+    csrf_trusted_origins: list[str] = Field(default_factory=list)
+    https_only: bool = False
+    debug: bool = False
+    time_zone: str = "Asia/Shanghai"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+    store_memory_mib: int = Field(default=640, ge=256, description="ceiling of one query and of caches")
+    spool_max_mib: int = Field(default=1024, ge=16, description="disk that one writer may fill")
+    probe_concurrency: int = Field(default=500, ge=1)
+    fernet_keys: list[SecretStr] = Field(default_factory=list)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before the TOML file that ``GOVNET_CONFIG`` names."""
+        del dotenv_settings, file_secret_settings
+        toml_file = os.environ.get("GOVNET_CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(toml_file)),) if toml_file else ()
+        return (init_settings, env_settings, *toml)
+
+    @field_validator("telemetry_url")
+    @classmethod
+    def _telemetry_is_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://, e.g. http://127.0.0.1:8123/")
+        return value
+
+    @property
+    def embedded_store(self) -> bool:
+        """True when this installation runs its own chdb store process."""
+        return not self.telemetry_url
+
+    @property
+    def telemetry_endpoint(self) -> str:
+        """URL of the ClickHouse HTTP interface that every process uses."""
+        return self.telemetry_url or f"http://127.0.0.1:{self.store_port}/"
+
+    @property
+    def telemetry_dir(self) -> Path:
+        """Where the embedded store keeps its tables."""
+        return self.data_dir / "telemetry"
+
+    def spool_dir(self, process: str) -> Path:
+        """Where one process's telemetry writer keeps batches not yet acknowledged."""
+        return self.data_dir / "spool" / process
+
+
+class Secrets(BaseModel):
+    """Generated once per installation, kept in ``<data_dir>/secrets.json``, mode 0600."""
+
+    django_secret_key: str = Field(default_factory=lambda: secrets.token_urlsafe(50))
+    telemetry_token: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
+    fernet_key: str = Field(default_factory=lambda: _new_fernet_key())
+
+
+def _new_fernet_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
+
+
+def _sentence(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        lines.append(
+            f"Setting {name!r} (environment GOVNET_{name.upper()}) is wrong: {item['msg']}."
+            f" Got {item.get('input')!r}."
+        )
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=1)
+def get_config() -> Config:
+    """Read the settings once per process.
+
+    Raises:
+        ConfigError: a setting is wrong or the TOML file cannot be read.
+    """
+    toml_file = os.environ.get("GOVNET_CONFIG")
+    if toml_file and not Path(toml_file).is_file():
+        raise ConfigError(f"GOVNET_CONFIG names {toml_file!r}, which is not a readable file.")
+    try:
+        config = Config()
+    except ValidationError as error:
+        raise ConfigError(_sentence(error)) from error
+    except ValueError as error:  # malformed TOML
+        raise ConfigError(f"The settings file {toml_file!r} cannot be read: {error}") from error
+    return config.model_copy(update={"data_dir": config.data_dir.expanduser().resolve()})
+
+
+@lru_cache(maxsize=1)
+def get_secrets() -> Secrets:
+    """Read this installation's secrets, generating the file on first use.
+
+    Safe when several processes start at once: the file is created exclusively, and a process
+    that loses that race reads the winner's.
+    """
+    data_dir = get_config().data_dir
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "secrets.json"
+    if not path.exists():
+        _create_secrets(path)
+    return Secrets.model_validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _create_secrets(path: Path) -> None:
+    temporary = path.with_name(f"secrets.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(Secrets().model_dump_json(indent=1))
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

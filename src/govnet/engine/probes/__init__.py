@@ -1,0 +1,1 @@
+"""One module per protocol; each offers an async probe of one target and returns a ``Result``."""
