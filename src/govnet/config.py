@@ -50,10 +50,14 @@ class Config(BaseSettings):
     time_zone: str = "Asia/Shanghai"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
-    store_memory_mib: int = Field(default=640, ge=256, description="ceiling of one query and of caches")
+    store_memory_mib: int = Field(
+        default=640, ge=256, description="ceiling of one query and of caches"
+    )
     spool_max_mib: int = Field(default=1024, ge=16, description="disk that one writer may fill")
     probe_concurrency: int = Field(default=500, ge=1)
-    fernet_keys: list[SecretStr] = Field(default_factory=list)
+    secret_key_fallbacks: list[SecretStr] = Field(
+        default_factory=list, description="old secret keys, kept while credentials are re-encrypted"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -102,13 +106,7 @@ class Secrets(BaseModel):
 
     django_secret_key: str = Field(default_factory=lambda: secrets.token_urlsafe(50))
     telemetry_token: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
-    fernet_key: str = Field(default_factory=lambda: _new_fernet_key())
-
-
-def _new_fernet_key() -> str:
-    from cryptography.fernet import Fernet
-
-    return Fernet.generate_key().decode()
+    salt_key: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
 
 
 def _sentence(error: ValidationError) -> str:

@@ -1,0 +1,6 @@
+"""URLs of the dashboards app."""
+
+from django.urls import URLPattern
+
+app_name = "dashboards"
+urlpatterns: list[URLPattern] = []

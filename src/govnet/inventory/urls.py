@@ -1,0 +1,6 @@
+"""URLs of the inventory app."""
+
+from django.urls import URLPattern
+
+app_name = "inventory"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,11 @@
+"""The monitor app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MonitorConfig(AppConfig):
+    """Targets, their state and flips; the only writer of monitor state."""
+
+    name = "govnet.monitor"
+    verbose_name = _("Monitoring")

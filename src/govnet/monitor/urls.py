@@ -1,0 +1,6 @@
+"""URLs of the monitor app."""
+
+from django.urls import URLPattern
+
+app_name = "monitor"
+urlpatterns: list[URLPattern] = []

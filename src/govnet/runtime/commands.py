@@ -1,0 +1,1 @@
+"""Commands that run and inspect the processes of an installation."""
