@@ -1,1 +1,145 @@
 """Commands that run and inspect the processes of an installation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from govnet.cli import app, setup_django
+from govnet.config import Config, get_config
+from govnet.runtime.locks import AlreadyRunningError, only_one
+from govnet.runtime.logs import configure_logging
+
+
+def _refuse(reason: object) -> typer.Exit:
+    typer.secho(str(reason), fg=typer.colors.RED, err=True)
+    return typer.Exit(1)
+
+
+def _run_process(name: str, run: Callable[[Config], int]) -> None:
+    """What every process does first and last."""
+    from govnet.runtime.supervisor import end_with_supervisor
+
+    configure_logging(name)
+    end_with_supervisor()
+    try:
+        code = run(get_config())
+    except (AlreadyRunningError, OSError) as error:
+        raise _refuse(error) from error
+    raise typer.Exit(code)
+
+
+@app.command()
+def up() -> None:
+    """Run everything: prepare the installation, then keep store, web, engine and worker going."""
+    from govnet.runtime.supervisor import StartError, supervise
+
+    configure_logging("up")
+    config = get_config()
+    try:
+        with only_one(config.data_dir, "up"):
+            asyncio.run(supervise(config))
+    except (AlreadyRunningError, StartError) as error:
+        raise _refuse(error) from error
+
+
+@app.command()
+def store() -> None:
+    """Run the embedded column store alone."""
+    from govnet.runtime.store import run_store
+
+    _run_process("store", run_store)
+
+
+@app.command()
+def web() -> None:
+    """Run the web server alone."""
+    from govnet.runtime.web import run_web
+
+    _run_process("web", run_web)
+
+
+@app.command()
+def engine() -> None:
+    """Run the measuring engine alone."""
+    setup_django()
+    from govnet.runtime.engine import run_engine
+
+    _run_process("engine", run_engine)
+
+
+@app.command()
+def worker() -> None:
+    """Run the worker of background tasks alone."""
+    setup_django()
+    from govnet.runtime.worker import run_worker
+
+    _run_process("worker", run_worker)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the SQL database's tables up to date."""
+    setup_django()
+    configure_logging("migrate")
+    from govnet.runtime import prepare as steps
+
+    steps.migrate()
+
+
+@app.command()
+def prepare() -> None:
+    """Migrate, collect static files, create the first administrator; safe to repeat."""
+    setup_django()
+    configure_logging("prepare")
+    from govnet.runtime import prepare as steps
+
+    steps.migrate()
+    steps.collect_static()
+    created = steps.first_administrator(get_config())
+    if created:
+        password, path = created
+        typer.echo(f"\n  First administrator: {steps.FIRST_ADMINISTRATOR}")
+        typer.echo(f"  Password (shown once, also in {path}): {password}\n")
+
+
+@app.command("create-admin")
+def create_admin(
+    username: Annotated[str, typer.Argument(help="Name to sign in with.")],
+) -> None:
+    """Create an administrator; the generated password is printed once."""
+    setup_django()
+    configure_logging("admin")
+    from django.db import IntegrityError
+
+    from govnet.runtime import prepare as steps
+
+    password = steps.new_password()
+    try:
+        steps.create_administrator(username, password)
+    except IntegrityError as error:
+        raise _refuse(f"There is a user {username!r} already.") from error
+    typer.echo(f"Password (shown once): {password}")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+) -> None:
+    """Ask every process how it is; the exit code is 0 only when all are ok."""
+    from govnet.runtime import status as asking
+
+    reports = asking.ask_all(get_config())
+    if as_json:
+        json.dump(asking.as_json(reports), sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        Console().print(asking.as_table(reports))
+    if not asking.all_ok(reports):
+        raise typer.Exit(1)

@@ -1,0 +1,60 @@
+"""What the worker does by the clock. A table, not a scheduler: there is little of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from django.core.management import call_command
+from django.db import close_old_connections
+from prometheus_client import Counter
+
+log = structlog.get_logger()
+
+_RUNS = Counter("govnet_worker_periodic_runs_total", "Periodic jobs run", ["job", "result"])
+
+DAY_S: Final = 86400.0
+FIRST_AFTER_S: Final = 60.0
+"""Not at once: a start has better things to do, and a restart loop must not repeat them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do every ``every_s`` seconds."""
+
+    name: str
+    every_s: float
+    run: Callable[[], object]
+
+
+JOBS: Final = (
+    Job("clear_sessions", DAY_S, lambda: call_command("clearsessions")),
+    Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
+)
+
+
+def run_periodically(stop: threading.Event, jobs: tuple[Job, ...] = JOBS) -> None:
+    """Run the jobs, each at its pace, until ``stop`` is set."""
+    due = {job: time.monotonic() + min(FIRST_AFTER_S, job.every_s) for job in jobs}
+    while jobs:
+        job = min(due, key=lambda j: due[j])
+        if stop.wait(max(due[job] - time.monotonic(), 0)):
+            return
+        _run(job)
+        due[job] = time.monotonic() + job.every_s
+
+
+def _run(job: Job) -> None:
+    try:
+        job.run()
+    except Exception:  # a job that fails must not end the others
+        _RUNS.labels(job.name, "failed").inc()
+        log.exception("periodic job failed", job=job.name)
+    else:
+        _RUNS.labels(job.name, "ok").inc()
+    finally:
+        close_old_connections()
