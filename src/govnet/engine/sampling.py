@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
+from govnet.engine.probes.icmp import IcmpParams
 from govnet.engine.result import Outcome, ProbeKind, Result, Target
 
 DETECTION_SHARE = 0.5
@@ -24,10 +27,12 @@ MARGIN_S = 0.35
 MIN_PERIOD_S = 1.0
 """No target is asked more often than this by regular runs."""
 
-REFERENCE_PERIOD_S = {ProbeKind.ICMP: 1.0}
-"""References must prove sight sooner than any outage is confirmed."""
+BURST_SPACING_S = 0.1
+"""Between the echoes of an extra run."""
 
-OTHER_REFERENCE_PERIOD_S = 2.0
+ECHO_REFERENCE_S = 1.0
+OTHER_REFERENCE_S = 2.0
+"""A reference is asked this often, to prove sight sooner than any outage is confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +60,45 @@ def plan(target: Target, confirmations: int = 3, recheck_s: float = 1.0) -> Plan
         confirmations: failed runs in a row that confirm an outage.
         recheck_s: seconds from the start of one run to the next while pending.
     """
-    sampled = target.kind is ProbeKind.ICMP
-    regular = single_echo(target) if sampled else target
-    recheck = replace(target, tries=1)
+    echoes = _icmp_params(target)
+    regular = target if echoes is None else single_echo(target)
+    recheck = replace(target, tries=1) if echoes is None else burst(target, echoes)
     confirm_s = longest_run_s(regular) + (confirmations - 1) * max(
         recheck_s, longest_run_s(recheck)
     )
-    period_s = _period_s(target, confirm_s) if sampled else target.interval_s
+    period_s = target.interval_s if echoes is None else _sample_period_s(target, confirm_s)
     if target.reference:
-        limit = REFERENCE_PERIOD_S.get(target.kind, OTHER_REFERENCE_PERIOD_S)
-        period_s = target.interval_s / max(1, math.ceil(target.interval_s / limit))
-        period_s = max(min(period_s, target.interval_s), min(MIN_PERIOD_S, target.interval_s))
+        period_s = min(period_s, _reference_period_s(target))
     return Plan(regular, recheck, period_s, period_s + confirm_s)
 
 
-def _period_s(target: Target, confirm_s: float) -> float:
-    budget = max(MIN_PERIOD_S, target.interval_s * DETECTION_SHARE - confirm_s - MARGIN_S)
-    samples = max(1, math.ceil(target.interval_s / budget))
-    if target.interval_s / samples < MIN_PERIOD_S:
-        samples = max(1, math.floor(target.interval_s / MIN_PERIOD_S))
-    return target.interval_s / samples
+def _sample_period_s(target: Target, confirm_s: float) -> float:
+    budget = target.interval_s * DETECTION_SHARE - confirm_s - MARGIN_S
+    return _divide(target.interval_s, max(MIN_PERIOD_S, budget))
+
+
+def _reference_period_s(target: Target) -> float:
+    limit = ECHO_REFERENCE_S if target.kind is ProbeKind.ICMP else OTHER_REFERENCE_S
+    return _divide(target.interval_s, limit)
+
+
+def _divide(interval_s: float, longest_s: float) -> float:
+    """The longest whole part of the interval within a limit, but not below the minimum."""
+    parts = math.ceil(interval_s / longest_s)
+    return interval_s / max(1, min(parts, math.floor(interval_s / MIN_PERIOD_S)))
+
+
+def _icmp_params(target: Target) -> IcmpParams | None:
+    """Parameters of a target that is sampled; None for other kinds and for wrong parameters.
+
+    What is wrong is for the run to say, as the target's result.
+    """
+    if target.kind is not ProbeKind.ICMP:
+        return None
+    try:
+        return IcmpParams.model_validate(target.params)
+    except ValidationError:
+        return None
 
 
 def single_echo(target: Target) -> Target:
@@ -82,13 +106,20 @@ def single_echo(target: Target) -> Target:
     return replace(target, tries=1, params={**target.params, "count": 1})
 
 
+def burst(target: Target, params: IcmpParams) -> Target:
+    """The same ICMP target asked by all its echoes in quick succession, without retry.
+
+    Several echoes, because a line that loses one in five must not be taken for a dead one.
+    """
+    spacing = min(params.interval_s, BURST_SPACING_S)
+    return replace(target, tries=1, params={**target.params, "interval_s": spacing})
+
+
 def longest_run_s(target: Target) -> float:
-    """Seconds that one run may take when nothing answers."""
+    """Seconds that one run may take when nothing answers (SNMP: its first request)."""
     waiting = target.tries * target.timeout_s
-    if target.kind is not ProbeKind.ICMP:
-        return waiting
-    echoes = int(target.params.get("count", 3))
-    return waiting + (echoes - 1) * float(target.params.get("spacing_s", 0.1))
+    params = _icmp_params(target)
+    return waiting if params is None else waiting + (params.count - 1) * params.interval_s
 
 
 @dataclass(slots=True)
