@@ -52,7 +52,7 @@ def _redacted_value(key: object, value: object) -> object:
         return HIDDEN
     if isinstance(value, Mapping):
         return _redacted(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_redacted_value("", item) for item in value]
     return value
 
@@ -100,7 +100,7 @@ def configure_logging(process: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=False),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
         _bind_process(process),
         redact,
