@@ -1,6 +1,7 @@
 """The accounts app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,3 +10,17 @@ class AccountsConfig(AppConfig):
 
     name = "govnet.accounts"
     verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        """Make the roles once the last of the project's apps has its permissions."""
+        from django.apps import apps  # noqa: PLC0415  # the registry is full only here
+
+        from govnet.accounts.roles import ensure_roles  # noqa: PLC0415  # needs the models
+
+        # Only an app with models gets the signal.
+        ours = [
+            config
+            for config in apps.get_app_configs()
+            if config.name.startswith("govnet.") and config.models_module is not None
+        ]
+        post_migrate.connect(ensure_roles, sender=ours[-1], dispatch_uid="govnet_roles")

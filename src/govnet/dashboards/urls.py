@@ -1,6 +1,12 @@
 """URLs of the dashboards app."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from govnet.dashboards import views
 
 app_name = "dashboards"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("alarms/", views.alarms, name="alarms"),
+    path("search/", views.search, name="search"),
+]

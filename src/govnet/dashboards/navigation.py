@@ -1,0 +1,109 @@
+"""The main navigation, by job and not by table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation: where it leads and who may follow it."""
+
+    label: str | Promise
+    icon: str
+    url_name: str
+    permission: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A group of entries that serve one job."""
+
+    label: str | Promise
+    entries: tuple[Entry, ...]
+
+
+JOBS = (
+    Job("", (Entry(_("Overview"), "layout-dashboard", "dashboards:overview"),)),
+    Job(
+        _("Network"),
+        (
+            Entry(_("Regions"), "map-pin", "inventory:region_list", "inventory.view_region"),
+            Entry(_("Units"), "building-community", "inventory:unit_list", "inventory.view_unit"),
+            Entry(
+                _("Access points"),
+                "plug-connected",
+                "inventory:accesspoint_list",
+                "inventory.view_accesspoint",
+            ),
+            Entry(_("Devices"), "router", "inventory:device_list", "inventory.view_device"),
+            Entry(_("Ports"), "network", "inventory:port_list", "inventory.view_port"),
+            Entry(_("Circuits"), "route", "inventory:circuit_list", "inventory.view_circuit"),
+        ),
+    ),
+    Job(
+        _("Monitoring"),
+        (
+            Entry(_("Targets"), "target", "monitor:target_list", "monitor.view_target"),
+            Entry(_("State changes"), "arrows-exchange", "monitor:flip_list", "monitor.view_flip"),
+            Entry(_("Probe now"), "radar", "monitor:probe", "monitor.view_target"),
+        ),
+    ),
+    Job(
+        _("System"),
+        (
+            Entry(_("Users"), "users", "accounts:user_list", "accounts.view_user"),
+            Entry(
+                _("Credentials"), "key", "inventory:credential_list", "inventory.view_credential"
+            ),
+            Entry(_("Import log"), "file-import", "core:import_list", "core.view_importrun"),
+            Entry(_("System status"), "heart-rate-monitor", "dashboards:status"),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as one page shows it."""
+
+    label: str | Promise
+    icon: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A job as one page shows it."""
+
+    label: str | Promise
+    links: tuple[Link, ...]
+
+
+def _link(entry: Entry, request: HttpRequest) -> Link | None:
+    if entry.permission and not request.user.has_perm(entry.permission):
+        return None
+    try:
+        url = reverse(entry.url_name)
+    except NoReverseMatch:  # an app that this installation does not have
+        return None
+    here = request.path
+    current = here == url or (url != "/" and here.startswith(url))
+    return Link(entry.label, entry.icon, url, current)
+
+
+def navigation(request: HttpRequest) -> list[Group]:
+    """The groups that the person may use; a group without an entry disappears."""
+    groups = []
+    for job in JOBS:
+        links = tuple(link for entry in job.entries if (link := _link(entry, request)))
+        if links:
+            groups.append(Group(job.label, links))
+    return groups
