@@ -52,7 +52,9 @@ def main() -> None:
     except ConfigError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(2)
-    from govnet.runtime import commands  # noqa: F401  # registers up, status, store, ...
+    # Each registers its commands on ``app``.
+    from govnet.evaluation import commands as evaluation_commands  # noqa: F401
+    from govnet.runtime import commands as runtime_commands  # noqa: F401
 
     app()
 

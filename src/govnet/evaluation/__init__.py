@@ -1,0 +1,1 @@
+"""Fiscal self-evaluation of projects: reading, auditing and (later) producing the reports."""

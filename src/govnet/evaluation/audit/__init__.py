@@ -1,0 +1,1 @@
+"""Reads an existing self-evaluation report and finds what it provably contradicts."""

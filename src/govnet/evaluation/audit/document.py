@@ -1,0 +1,112 @@
+"""One normalised document, whatever format it came from.
+
+``Document.text`` is the canonical text; every paragraph and table cell knows its place in
+it, so that a finding can quote the source exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of ``Document.text``: ``text[start:end]``."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A paragraph or a table cell with its place in the document."""
+
+    text: str
+    span: Span
+
+    @property
+    def squeezed(self) -> str:
+        """The text without white space, half-width where a half-width form exists."""
+        return squeeze(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells; a cell merged in the source stands once, its other places are empty."""
+
+    rows: list[list[Cell]]
+
+
+@dataclass
+class Document:
+    """What a reader makes of a file.
+
+    Attributes:
+        text: the canonical text that all spans refer to.
+        blocks: paragraphs and tables in reading order.
+        unread: what could not be read, in words; never guessed.
+    """
+
+    text: str
+    blocks: list[Cell | Table]
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def tables(self) -> list[Table]:
+        """Every table in reading order."""
+        return [block for block in self.blocks if isinstance(block, Table)]
+
+    @property
+    def paragraphs(self) -> list[Cell]:
+        """Every paragraph outside tables, in reading order."""
+        return [block for block in self.blocks if isinstance(block, Cell)]
+
+    @cached_property
+    def squeezed(self) -> Squeezed:
+        """The text without white space, searchable, leading back to the source."""
+        return Squeezed(self.text)
+
+    def quote(self, span: Span) -> str:
+        """The exact source text of a span."""
+        return self.text[span.start : span.end]
+
+
+_VARIANTS = str.maketrans("≧≦﹪═〔〕【】", "≥≤%=()()")
+
+
+def _half_width(character: str) -> str:
+    # Not NFKC: it would turn ① into 1 and lose the scoring points.
+    if "\uff01" <= character <= "\uff5e":
+        return chr(ord(character) - 0xFEE0)
+    return character.translate(_VARIANTS)
+
+
+def squeeze(text: str) -> str:
+    """Text without white space and in half width: 「项 目 名 称：」 → 「项目名称:」."""
+    return "".join(_half_width(character) for character in text if not character.isspace())
+
+
+class Squeezed:
+    """Squeezed text with a map back to the source offsets."""
+
+    def __init__(self, source: str) -> None:
+        kept = [(i, _half_width(c)) for i, c in enumerate(source) if not c.isspace()]
+        self.text = "".join(character for _, character in kept)
+        self._offsets = [offset for offset, _ in kept]
+
+    def span(self, start: int, end: int) -> Span:
+        """The source span of a stretch of the squeezed text."""
+        return Span(self._offsets[start], self._offsets[end - 1] + 1)
+
+    def finditer(self, pattern: str | re.Pattern[str]) -> Iterator[tuple[re.Match[str], Span]]:
+        """Matches of a pattern written against squeezed text, with their source spans."""
+        for match in re.finditer(pattern, self.text):
+            if match.end() > match.start():
+                yield match, self.span(match.start(), match.end())
+
+    def find(self, pattern: str | re.Pattern[str]) -> tuple[re.Match[str], Span] | None:
+        """The first match, or None."""
+        return next(self.finditer(pattern), None)

@@ -1,0 +1,406 @@
+"""From a document to a report: finds the known tables and fields, guesses nothing.
+
+Tables are recognised by their header words, not by their place, since every bureau arranges
+them differently; repeated page headers and repeated level-1 groups are dropped.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from typing import TypeVar
+
+from govnet.evaluation.audit.document import Cell, Document, Span, squeeze
+from govnet.evaluation.audit.report import (
+    Amount,
+    Evaluator,
+    FundColumn,
+    GroupPoints,
+    Indicator,
+    Period,
+    Report,
+    ScoreItem,
+    Section,
+    SignOff,
+    Source,
+    SpendingLine,
+)
+from govnet.evaluation.quantity import parse_amount, parse_quantity
+
+Row = list[Cell]
+Key = TypeVar("Key")
+
+FIELDS = (
+    "项目名称", "项目单位", "实施单位", "主管部门", "评价类型", "评价方式", "评价机构", "报告日期",
+    "项目负责人", "联系电话", "项目地址", "邮编", "项目起止时间", "填报人",
+)  # fmt: skip
+_FUND_COLUMNS = (
+    ("计划安排", FundColumn.PLANNED),
+    ("实际到位", FundColumn.ARRIVED),
+    ("实际支出", FundColumn.SPENT),
+    ("结余", FundColumn.BALANCE),
+)
+_SOURCES = (
+    ("中央财政", Source.CENTRAL),
+    ("省财政", Source.PROVINCE),
+    ("县市区财政", Source.COUNTY),
+    ("县财政", Source.COUNTY),
+    ("区财政", Source.COUNTY),
+    ("市财政", Source.CITY),
+    ("市州财政", Source.CITY),
+    ("其他", Source.OTHER),
+    ("其它", Source.OTHER),
+)
+_CHECKED = "☑√■✓☒"
+_CHINESE_DIGITS = "一二三四五六七八九十"
+_DATE = re.compile(r"(20\d{2})[年./-](\d{1,2})(?:[月./-](\d{1,2})日?)?")
+_SECTION = re.compile(
+    rf"^(?:[(（](?P<round>[{_CHINESE_DIGITS}]+)[)）]|(?P<plain>[{_CHINESE_DIGITS}]+)[、.．])\s*"
+)
+_LEVEL2 = re.compile(
+    r"^(数量|质量|时效|成本|经济效益|社会效益|生态效益|环境效益|可持续影响|(服务对象)?满意度)(指标)?$"
+)
+
+
+def extract(document: Document) -> Report:
+    """Everything the document says in the known forms."""
+    report = Report(document)
+    for rows in (table.rows for table in document.tables):
+        _fields_of_rows(report, rows)
+        _funds(report, rows)
+        _spending(report, rows)
+        _goal(report, rows)
+        _score_items(report, rows)
+        _evaluators(report, rows)
+        _sign_offs(report, rows)
+    _indicators(report, [row for table in document.tables for row in table.rows])
+    _fields_of_paragraphs(report)
+    _totals(report)
+    _dates(report)
+    _sections(report)
+    return report
+
+
+# --- fields ------------------------------------------------------------------------------
+
+
+def _fields_of_rows(report: Report, rows: list[Row]) -> None:
+    for row in rows:
+        for label, value in pairwise(row):
+            name = label.squeezed.rstrip(":")
+            if name in FIELDS and value.squeezed.rstrip(":") not in FIELDS:
+                report.fields.setdefault(name, (label, value))
+
+
+def _fields_of_paragraphs(report: Report) -> None:
+    pattern = re.compile(rf"({'|'.join(_spaced(name) for name in FIELDS)})\s*[:\uff1a]\s*(.*?)\s*$")
+    for paragraph in report.document.paragraphs:
+        match = pattern.match(paragraph.text)
+        if match:
+            report.fields.setdefault(
+                squeeze(match[1]), (_part(paragraph, match, 1), _part(paragraph, match, 2))
+            )
+
+
+def _spaced(name: str) -> str:
+    """A pattern for a label whose characters a typist spread: 「邮  编」."""
+    return r"\s*".join(name)
+
+
+def _part(cell: Cell, match: re.Match[str], group: int) -> Cell:
+    start = cell.span.start + match.start(group)
+    return Cell(match[group], Span(start, start + len(match[group])))
+
+
+# --- funds and spending -------------------------------------------------------------------
+
+
+def _unit(label: str) -> str:
+    match = re.search(r"[(](亿元|万元|元)[)]", label)
+    return match[1] if match else "万元"
+
+
+def _funds(report: Report, rows: list[Row]) -> None:
+    """The fund table: a head row of four columns, then one row a source."""
+    for number, row in enumerate(rows):
+        head = list(_labelled(row, _FUND_COLUMNS))
+        if len(head) < 3 or report.fund(FundColumn.PLANNED):
+            continue
+        for column, label, value in head:
+            _set_fund(report, column, Source.TOTAL, label, value, _unit(label.squeezed))
+        columns = [column for column, _, _ in head]
+        units = [_unit(label.squeezed) for _, label, _ in head]
+        for below in rows[number + 1 : number + 7]:
+            for index, (source, label, value) in enumerate(_labelled(below, _SOURCES)):
+                if index < len(columns):
+                    report.source_labels.append(label)
+                    _set_fund(report, columns[index], source, label, value, units[index])
+
+
+def _labelled(row: Row, known: tuple[tuple[str, Key], ...]) -> Iterator[tuple[Key, Cell, Cell]]:
+    """Label cells of a row in order, each with the cell that follows it."""
+    for label, value in pairwise(row):
+        text = label.squeezed.removeprefix("其中:")
+        for word, key in known:
+            if text.startswith(word):
+                yield key, label, value
+                break
+
+
+def _set_fund(
+    report: Report, column: FundColumn, source: Source, label: Cell, value: Cell, unit: str
+) -> None:
+    yuan = parse_amount(value.text, unit)
+    if yuan is not None:
+        report.funds[column, source] = Amount(yuan, value, label)
+
+
+def _spending(report: Report, rows: list[Row]) -> None:
+    head = _find_row(rows, "支出内容", "实际支出数")
+    if head is None:
+        return
+    unit = _unit(rows[head][1].squeezed)
+    for row in rows[head + 1 :]:
+        if len(row) < 2:
+            return
+        yuan = parse_amount(row[1].text, unit)
+        amount = None if yuan is None else Amount(yuan, row[1], row[0])
+        if row[0].squeezed in {"支出合计", "合计", "总计"}:
+            report.spending_total = amount
+            return
+        if row[0].text:
+            report.spending.append(SpendingLine(row[0], amount, row[2] if len(row) > 2 else None))
+
+
+def _find_row(rows: list[Row], *words: str) -> int | None:
+    for number, row in enumerate(rows):
+        texts = {cell.squeezed for cell in row}
+        if all(any(text.startswith(word) for text in texts) for word in words):
+            return number
+    return None
+
+
+# --- goals and indicators -----------------------------------------------------------------
+
+
+def _goal(report: Report, rows: list[Row]) -> None:
+    head = _find_row(rows, "预期目标", "实际完成")
+    if head is None:
+        return
+    cells: list[Cell] = []
+    for row in rows[head + 1 :]:
+        if any(cell.squeezed == "一级指标" for cell in row):
+            break
+        cells.extend(cell for cell in row if cell.text)
+    if cells:
+        report.goal = cells[0]
+    if len(cells) > 1:
+        report.goal_result = cells[1]
+
+
+def _indicators(report: Report, rows: list[Row]) -> None:
+    """Rows under 一级指标 | 二级指标 | 指标内容 | 目标值 | 实际完成值, over page breaks too."""
+    columns: dict[str, int] = {}
+    level1, label = "", None
+    for row in rows:
+        texts = [cell.squeezed for cell in row]
+        if "指标内容" in texts and any("实际完成值" in text for text in texts):
+            columns = _indicator_columns(texts)
+        elif columns and re.search(r"(综合得分|评价等次|^四、|合计$|总分$)", "".join(texts)):
+            return
+        elif columns and len(row) > columns["actual"]:
+            level1 = texts[columns["level1"]] or level1
+            if _LEVEL2.match(texts[columns["level2"]]):
+                label = row[columns["level2"]]
+            if label is not None:
+                _add_indicator(report, row, columns, level1, label)
+
+
+def _indicator_columns(texts: list[str]) -> dict[str, int]:
+    content = texts.index("指标内容")
+    target = next((i for i, t in enumerate(texts) if "目标" in t and "值" in t), content + 1)
+    actual = next(i for i, t in enumerate(texts) if "实际完成值" in t)
+    level2 = texts.index("二级指标") if "二级指标" in texts else content - 1
+    return {
+        "level1": level2 - 1,
+        "level2": level2,
+        "content": content,
+        "target": target,
+        "actual": actual,
+    }
+
+
+def _add_indicator(
+    report: Report, row: Row, columns: dict[str, int], level1: str, label: Cell
+) -> None:
+    indicator = Indicator(
+        level1=level1,
+        level2=label.squeezed.removesuffix("指标"),
+        label=label,
+        content=row[columns["content"]],
+        target=row[columns["target"]],
+        actual=row[columns["actual"]],
+        target_value=parse_quantity(row[columns["target"]].text),
+        actual_value=parse_quantity(row[columns["actual"]].text),
+    )
+    is_first_of_label = row[columns["level2"]].text == label.text
+    if is_first_of_label or not indicator.is_blank:
+        report.indicators.append(indicator)
+
+
+# --- score table --------------------------------------------------------------------------
+
+
+def _score_items(report: Report, rows: list[Row]) -> None:
+    head = _find_row(rows, "一级指标", "三级指标", "评价标准")
+    if head is None:
+        return
+    texts = [cell.squeezed for cell in rows[head]]
+    score_column = next((i for i, t in enumerate(texts) if "得分" in t), len(texts) - 1)
+    groups = {1: "", 2: ""}
+    for row in rows[head + 1 :]:
+        if len(row) <= score_column or row[0].squeezed.startswith("一级"):
+            continue
+        if row[0].squeezed in {"总分", "合计", "总计"}:
+            _score_totals(report, row, score_column)
+            return
+        _score_group(report, row, 1, texts.index("一级指标"), groups)
+        _score_group(report, row, 2, texts.index("二级指标"), groups)
+        _score_item(report, row, texts, score_column, groups)
+
+
+def _score_group(report: Report, row: Row, level: int, column: int, groups: dict[int, str]) -> None:
+    name, points = row[column].squeezed, _number(row[column + 1])
+    # A page break prints the group again; counting it twice would make 100 points 125.
+    if name and points is not None and name != groups[level]:
+        report.groups.append(GroupPoints(level, name, points, row[column]))
+    groups[level] = name or groups[level]
+
+
+def _score_item(
+    report: Report, row: Row, texts: list[str], score_column: int, groups: dict[int, str]
+) -> None:
+    name_column = texts.index("三级指标")
+    points = _number(row[name_column + 1])
+    if not row[name_column].text or points is None:
+        return
+    standard = next((i for i, t in enumerate(texts) if "标准" in t), score_column - 1)
+    report.items.append(
+        ScoreItem(
+            level1=groups[1],
+            level2=groups[2],
+            name=row[name_column],
+            points=points,
+            definition=row[standard - 1],
+            standard=row[standard],
+            score=_number(row[score_column]),
+            score_cell=row[score_column],
+        )
+    )
+
+
+def _score_totals(report: Report, row: Row, score_column: int) -> None:
+    points = next((_number(cell) for cell in row[1:] if _number(cell) is not None), None)
+    if points is not None:
+        cell = next(cell for cell in row[1:] if _number(cell) is not None)
+        report.items_total_points = (points, cell)
+    score = _number(row[score_column])
+    if score is not None:
+        report.items_total_score = (score, row[score_column])
+
+
+def _number(cell: Cell) -> Decimal | None:
+    text = cell.squeezed.removesuffix("分")
+    return Decimal(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+
+
+# --- people, sign-offs, totals ------------------------------------------------------------
+
+
+def _evaluators(report: Report, rows: list[Row]) -> None:
+    head = _find_row(rows, "姓名", "职称")
+    if head is None:
+        return
+    has_signature = any(cell.squeezed == "签字" for cell in rows[head])
+    for row in rows[head + 1 :]:
+        filled = [cell for cell in row if cell.text]
+        if len(row) < 3 or len(filled) < 2 or re.search(r"组长|意见", row[0].squeezed):
+            return
+        signature = row[3] if has_signature and len(row) > 3 else None
+        report.evaluators.append(Evaluator(row[0], row[1], row[2], signature))
+
+
+def _sign_offs(report: Report, rows: list[Row]) -> None:
+    for row in rows:
+        text = re.split("填报人", "".join(cell.squeezed for cell in row))[0]
+        match = re.match(r"(评价组组长|项目单位意见|主管部门意见|财政部门\S*?意见)", text)
+        if match:
+            filled = re.sub(r"[(](签字|签章|盖章)[)]|\S*?(负责人|组长|意见)|[:年月日]", "", text)
+            report.sign_offs.append(SignOff(row[0], not filled))
+
+
+def _totals(report: Report) -> None:
+    squeezed = report.document.squeezed
+    score = squeezed.find(r"综合得分[:(分)]*(\d{1,3}(?:\.\d+)?)")
+    if score:
+        report.total_score = (Decimal(score[0][1]), score[1])
+    grade = squeezed.find(r"评价等[次级][::]?(优秀|良好|优|良|中|差)")
+    if grade:
+        report.grade = (grade[0][1], grade[1])
+    kind = squeezed.find(rf"项目实施过程评价([{_CHECKED}□☐])?项目完成结果评价([{_CHECKED}□☐])?")
+    if kind and kind[0][1]:
+        report.in_progress = kind[0][1] in _CHECKED
+
+
+# --- dates and sections -------------------------------------------------------------------
+
+
+def _dates(report: Report) -> None:
+    if "项目起止时间" in report.fields:
+        cell = report.fields["项目起止时间"][1]
+        found = list(_DATE.finditer(cell.squeezed))
+        if len(found) >= 2:
+            start, end = _date(found[0]), _date(found[1], end=True)
+            if start and end:
+                report.period = Period(start, end, cell)
+    if "报告日期" in report.fields:
+        cell = report.fields["报告日期"][1]
+        match = _DATE.search(cell.squeezed)
+        day = _date(match) if match else None
+        if day:
+            report.report_date = (day, cell)
+
+
+def _date(match: re.Match[str], *, end: bool = False) -> date | None:
+    """A civil date; a month without a day is its first day, or its last for an end."""
+    year, month = int(match[1]), int(match[2])
+    if not 1 <= month <= 12:
+        return None
+    last = calendar.monthrange(year, month)[1]
+    day = int(match[3]) if match[3] else (last if end else 1)
+    return date(year, month, day) if 1 <= day <= last else None
+
+
+def _sections(report: Report) -> None:
+    """Numbered parts of the narrative: paragraphs that begin with 一、 or （一）."""
+    heads: list[tuple[int, str, Cell]] = []
+    for paragraph in report.document.paragraphs:
+        match = _SECTION.match(paragraph.text)
+        if match and len(paragraph.text) <= 40:
+            digits = match["round"] or match["plain"]
+            heads.append((_chinese_number(digits), "（）" if match["round"] else "、", paragraph))
+    ends = [cell.span.start for _, _, cell in heads[1:]] + [len(report.document.text)]
+    for (number, style, cell), end in zip(heads, ends, strict=True):
+        report.sections.append(Section(number, style, cell, Span(cell.span.end, end)))
+
+
+def _chinese_number(digits: str) -> int:
+    if digits == "十":
+        return 10
+    if digits.startswith("十"):
+        return 10 + _CHINESE_DIGITS.index(digits[1]) + 1
+    return _CHINESE_DIGITS.index(digits[0]) + 1
