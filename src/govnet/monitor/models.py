@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -24,6 +24,14 @@ class StateChoices(models.TextChoices):
     DEGRADED = "degraded", _("Degraded")
     DOWN = "down", _("Down")
     UNKNOWN = "unknown", _("Unknown")
+
+
+class TargetQuerySet(RestrictedQuerySet["Target"]):
+    """Targets, and which of them are measured."""
+
+    def measured(self) -> Self:
+        """Targets that the engine measures: switched on, and still in the inventory."""
+        return self.filter(enabled=True, withdrawn=False)
 
 
 class Target(models.Model):
@@ -71,6 +79,12 @@ class Target(models.Model):
         help_text=_("Tells a fault of the probe point from a fault of the network."),
     )
     key = models.CharField(max_length=80, unique=True, null=True, blank=True, editable=False)
+    withdrawn = models.BooleanField(
+        _("withdrawn"),
+        default=False,
+        editable=False,
+        help_text=_("The inventory has no use for it now; its history is kept."),
+    )
     access_point = models.ForeignKey(
         AccessPoint,
         verbose_name=_("access point"),
@@ -104,7 +118,7 @@ class Target(models.Model):
         blank=True,
     )
 
-    objects = RestrictedQuerySet["Target"].as_manager()
+    objects = TargetQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("target")

@@ -24,7 +24,7 @@ from govnet.runtime.supervisor import end_with_parent
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-THREADS: Final = 32
+THREADS: Final = 16
 """Requests answered at once; a live page holds one thread only while it asks."""
 
 STOP_AFTER_S: Final = 2
@@ -107,8 +107,8 @@ def run_web(config: Config) -> int:
         workers=1,
         blocking_threads=THREADS,
         workers_kill_timeout=STOP_AFTER_S,
-        log_level=LogLevels.warning,
-        # No handlers of its own: its lines go through our log.
+        # Its one warning says that 16 threads are many; its lines go through our handlers.
+        log_level=LogLevels.error,
         log_dictconfig={"loggers": {"_granian": {"propagate": True}}, "handlers": {}},
     ).serve()
     return 0
