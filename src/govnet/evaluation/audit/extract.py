@@ -344,11 +344,12 @@ def _sign_offs(report: Report, rows: list[Row]) -> None:
 
 
 def _totals(report: Report) -> None:
+    # 「|」: between the label and the value stands the next cell's border in Markdown.
     squeezed = report.document.squeezed
-    score = squeezed.find(r"综合得分[:(分)]*(\d{1,3}(?:\.\d+)?)")
+    score = squeezed.find(r"综合得分[:(分)|]*(\d{1,3}(?:\.\d+)?)")
     if score:
         report.total_score = (Decimal(score[0][1]), score[1])
-    grade = squeezed.find(r"评价等[次级][::]?(优秀|良好|优|良|中|差)")
+    grade = squeezed.find(r"评价等[次级][:|]*(优秀|良好|优|良|中|差)")
     if grade:
         report.grade = (grade[0][1], grade[1])
     kind = squeezed.find(rf"项目实施过程评价([{_CHECKED}□☐])?项目完成结果评价([{_CHECKED}□☐])?")
@@ -394,7 +395,7 @@ def _sections(report: Report) -> None:
             digits = match["round"] or match["plain"]
             heads.append((_chinese_number(digits), "（）" if match["round"] else "、", paragraph))
     ends = [cell.span.start for _, _, cell in heads[1:]] + [len(report.document.text)]
-    for (number, style, cell), end in zip(heads, ends, strict=True):
+    for (number, style, cell), end in zip(heads, ends, strict=False):
         report.sections.append(Section(number, style, cell, Span(cell.span.end, end)))
 
 
