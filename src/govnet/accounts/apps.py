@@ -17,10 +17,6 @@ class AccountsConfig(AppConfig):
 
         from govnet.accounts.roles import ensure_roles  # noqa: PLC0415  # needs the models
 
-        # Only an app with models gets the signal.
-        ours = [
-            config
-            for config in apps.get_app_configs()
-            if config.name.startswith("govnet.") and config.models_module is not None
-        ]
-        post_migrate.connect(ensure_roles, sender=ours[-1], dispatch_uid="govnet_roles")
+        # The last app that gets the signal: by then every app before it has its permissions.
+        last = [config for config in apps.get_app_configs() if config.models_module is not None]
+        post_migrate.connect(ensure_roles, sender=last[-1], dispatch_uid="govnet_roles")
