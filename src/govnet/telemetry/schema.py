@@ -1,0 +1,395 @@
+"""Every table of the column store, declared once and rendered to ClickHouse DDL.
+
+A *family* is one raw table and its rollups (1 minute, 5 minutes, 1 hour). A rollup keeps, per
+bucket and key, one column per *measure*: an aggregate function over an expression of the raw
+columns that can be merged again (``sum``, ``min``, ``max``), so that the same measure is asked
+of a raw table or of any rollup with the same arithmetic: average = sum ÷ count, rate =
+Σ octets × 8 ÷ Σ seconds. Every rollup is fed by a materialised view from the raw table itself,
+never from another rollup: that is what lets the store recognise a repeated insert in all of them.
+
+Later parts of the product add their own families with :func:`register`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA_VERSION = 1
+"""Raised by one with every change below; ``tests/telemetry/schemas`` keeps each past state."""
+
+DEDUPLICATION_WINDOW = 10_000
+"""Inserted blocks that a table remembers. A retry comes before its writer's next batch, so only
+*other* writers' batches count against it: at one batch in 2 s, five and a half hours of them."""
+
+ColumnKind = Literal["key", "value"]
+Merge = Literal["sum", "min", "max"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a raw table.
+
+    Attributes:
+        name: its name in SQL and in ``Writer.append``.
+        type: ClickHouse type.
+        codec: ClickHouse codec chain, without the word CODEC.
+    """
+
+    name: str
+    type: str
+    codec: str = "ZSTD(1)"
+
+    def ddl(self) -> str:
+        """The column as CREATE TABLE and ADD COLUMN want it."""
+        return f"`{self.name}` {self.type} CODEC({self.codec})"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One mergeable aggregate over the raw columns.
+
+    Attributes:
+        name: column name in the rollups; must not be a raw column's name, or the aggregate
+            would refer to itself.
+        merge: function that makes it from raw rows and merges it again.
+        expression: what it aggregates, in the raw table's columns.
+        type: ClickHouse type of the aggregate.
+    """
+
+    name: str
+    merge: Merge
+    expression: str
+    type: str
+
+    def column(self) -> Column:
+        """The rollup's column that keeps this measure."""
+        return Column(self.name, f"SimpleAggregateFunction({self.merge}, {self.type})")
+
+    def over(self, *, raw: bool) -> str:
+        """The SELECT expression over raw rows or over rollup rows."""
+        return f"{self.merge}({self.expression if raw else self.name})"
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """One time resolution of a family.
+
+    Attributes:
+        suffix: appended to the raw table's name.
+        seconds: bucket width.
+        ttl_days: how long buckets are kept.
+        partition_by: ClickHouse partition expression; whole partitions expire.
+    """
+
+    suffix: str
+    seconds: int
+    ttl_days: int
+    partition_by: str = "toYYYYMM(ts)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One physical table, raw or rollup, ready to be rendered."""
+
+    name: str
+    columns: tuple[Column, ...]
+    order_by: tuple[str, ...]
+    partition_by: str
+    ttl_days: int
+    engine: str = "MergeTree"
+
+    @property
+    def ttl(self) -> str:
+        """The TTL expression; ``ts`` is DateTime64 in raw tables, DateTime in rollups."""
+        return f"toDateTime(ts) + toIntervalDay({self.ttl_days})"
+
+    def settings(self) -> dict[str, int]:
+        """MergeTree settings: why each is there.
+
+        ``ttl_only_drop_parts``: expiry drops whole partitions and never rewrites data.
+        ``fsync_*``: an acknowledged insert survives a power cut, because the writer deletes its
+        spool file on the acknowledgement. ``old_parts_lifetime``: merged-away parts need not
+        stay eight minutes in a store that has no replicas.
+        """
+        return {
+            "non_replicated_deduplication_window": DEDUPLICATION_WINDOW,
+            "ttl_only_drop_parts": 1,
+            "fsync_after_insert": 1,
+            "fsync_part_directory": 1,
+            "old_parts_lifetime": 60,
+        }
+
+    def create_sql(self) -> str:
+        """CREATE TABLE IF NOT EXISTS for a single server (the seam for Replicated engines)."""
+        columns = ",\n    ".join(column.ddl() for column in self.columns)
+        settings = ", ".join(f"{name} = {value}" for name, value in self.settings().items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.name} (\n    {columns}\n)\n"
+            f"ENGINE = {self.engine}\nPARTITION BY {self.partition_by}\n"
+            f"ORDER BY ({', '.join(self.order_by)})\nTTL {self.ttl}\nSETTINGS {settings}"
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """The materialised view that feeds one rollup from its raw table."""
+
+    name: str
+    target: str
+    select: str
+
+    def create_sql(self) -> str:
+        """CREATE MATERIALIZED VIEW IF NOT EXISTS."""
+        return (
+            f"CREATE MATERIALIZED VIEW IF NOT EXISTS {self.name} TO {self.target} AS {self.select}"
+        )
+
+    def modify_sql(self) -> str:
+        """Replace the SELECT without a moment in which inserts are not rolled up."""
+        return f"ALTER TABLE {self.name} MODIFY QUERY {self.select}"
+
+
+# Raw data expire by the day, so that expiry drops a directory and a merge never rewrites more
+# than one day; a year of hours is one partition.
+STANDARD_ROLLUPS = (
+    Rollup("_1m", 60, 90),
+    Rollup("_5m", 300, 400),
+    Rollup("_1h", 3600, 6 * 365 + 2, "toYear(ts)"),
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A raw table with its rollups.
+
+    Attributes:
+        name: the raw table's name.
+        keys: what a sample belongs to, first in the primary key: one object's samples lie
+            together on disk, which is how pages read them.
+        values: the other columns, besides ``ts``.
+        measures: what the rollups keep.
+        ttl_days: how long raw samples are kept.
+        rollups: the resolutions.
+    """
+
+    name: str
+    keys: tuple[Column, ...]
+    values: tuple[Column, ...]
+    measures: tuple[Measure, ...]
+    ttl_days: int = 35
+    rollups: tuple[Rollup, ...] = STANDARD_ROLLUPS
+    _by_name: dict[str, Measure] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        clash = {c.name for c in self.columns} & {m.name for m in self.measures}
+        if clash:
+            raise ValueError(f"{self.name}: measures named like raw columns: {sorted(clash)}")
+        self._by_name.update({measure.name: measure for measure in self.measures})
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All raw columns, the order of ``Writer.append`` and of CREATE TABLE."""
+        ts = Column("ts", "DateTime64(3, 'UTC')", "DoubleDelta, ZSTD(1)")
+        return (ts, *self.keys, *self.values)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Names of the key columns."""
+        return tuple(key.name for key in self.keys)
+
+    def measure(self, name: str) -> Measure:
+        """One measure by name."""
+        return self._by_name[name]
+
+    def raw_table(self) -> Table:
+        """The raw table."""
+        order = (*self.key_names, "ts")
+        return Table(self.name, self.columns, order, "toYYYYMMDD(ts)", self.ttl_days)
+
+    def rollup_table(self, rollup: Rollup) -> Table:
+        """The table of one resolution."""
+        ts = Column("ts", "DateTime('UTC')", "DoubleDelta, ZSTD(1)")
+        return Table(
+            name=self.name + rollup.suffix,
+            columns=(ts, *self.keys, *(measure.column() for measure in self.measures)),
+            order_by=(*self.key_names, "ts"),
+            partition_by=rollup.partition_by,
+            ttl_days=rollup.ttl_days,
+            engine="AggregatingMergeTree",
+        )
+
+    def rollup_view(self, rollup: Rollup) -> View:
+        """The view that feeds one resolution."""
+        keys = ", ".join(self.key_names)
+        measures = ",\n    ".join(f"{m.over(raw=True)} AS {m.name}" for m in self.measures)
+        # The bucket has its own name: called "ts" it would shadow the raw column.
+        select = (
+            f"SELECT bucket AS ts, {keys},\n    {', '.join(m.name for m in self.measures)}\n"
+            f"FROM (\n    SELECT toStartOfInterval(toDateTime(ts, 'UTC'), "
+            f"toIntervalSecond({rollup.seconds}), 'UTC') AS bucket, {keys},\n    {measures}\n"
+            f"    FROM {self.name}\n    GROUP BY bucket, {keys}\n)"
+        )
+        return View(f"{self.name}{rollup.suffix}_mv", self.name + rollup.suffix, select)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Raw table first, then the rollups from fine to coarse."""
+        return (self.raw_table(), *(self.rollup_table(rollup) for rollup in self.rollups))
+
+    def views(self) -> tuple[View, ...]:
+        """One view per rollup."""
+        return tuple(self.rollup_view(rollup) for rollup in self.rollups)
+
+
+def _total(name: str, expression: str) -> Measure:
+    return Measure(name, "sum", expression, "UInt64")
+
+
+def _spread(name: str, expression: str) -> tuple[Measure, ...]:
+    """Sum, count, minimum and maximum of an expression that is NULL where nothing was measured."""
+    return (
+        Measure(f"{name}_sum", "sum", f"toFloat64(ifNull({expression}, 0))", "Float64"),
+        _total(f"{name}_count", f"isNotNull({expression})"),
+        Measure(f"{name}_min", "min", expression, "Nullable(Float32)"),
+        Measure(f"{name}_max", "max", expression, "Nullable(Float32)"),
+    )
+
+
+_MILLISECONDS = "Nullable(Float32)"
+_OUTCOME_UNKNOWN = 3  # engine.result.Outcome.UNKNOWN: says nothing about the target
+
+
+def _known(column: str) -> str:
+    return f"if(outcome != {_OUTCOME_UNKNOWN}, {column}, NULL)"
+
+
+PROBE_RESULT = Family(
+    name="probe_result",
+    keys=(Column("target_id", "UInt32"),),
+    values=(
+        Column("outcome", "UInt8"),
+        Column("sent", "UInt16"),
+        Column("received", "UInt16"),
+        Column("rtt_ms", _MILLISECONDS),
+        Column("jitter_ms", _MILLISECONDS),
+        Column("dns_ms", _MILLISECONDS),
+        Column("connect_ms", _MILLISECONDS),
+        Column("tls_ms", _MILLISECONDS),
+        Column("first_byte_ms", _MILLISECONDS),
+        Column("reason", "LowCardinality(String)"),
+    ),
+    measures=(
+        _total("samples", "1"),
+        _total("runs_ok", "outcome = 0"),
+        _total("runs_degraded", "outcome = 1"),
+        _total("runs_failed", "outcome = 2"),
+        _total("runs_unknown", f"outcome = {_OUTCOME_UNKNOWN}"),
+        _total("sent_total", f"if(outcome != {_OUTCOME_UNKNOWN}, sent, 0)"),
+        _total("received_total", f"if(outcome != {_OUTCOME_UNKNOWN}, received, 0)"),
+        *_spread("rtt", _known("rtt_ms")),
+        *_spread("jitter", _known("jitter_ms")),
+        *_spread("dns", _known("dns_ms")),
+        *_spread("connect", _known("connect_ms")),
+        *_spread("tls", _known("tls_ms")),
+        *_spread("first_byte", _known("first_byte_ms")),
+    ),
+)
+
+_COUNTERS = (
+    "in_octets",
+    "out_octets",
+    "in_packets",
+    "out_packets",
+    "in_errors",
+    "out_errors",
+    "in_discards",
+    "out_discards",
+)
+
+
+def _rate(octets: str) -> str:
+    """bit/s of one sample; NULL without a valid delta (a reboot is a gap, never a spike)."""
+    return f"if(seconds > 0, toFloat32({octets} * 8 / seconds), NULL)"
+
+
+INTERFACE_SAMPLE = Family(
+    name="interface_sample",
+    keys=(Column("device_id", "UInt32"), Column("if_index", "UInt32")),
+    values=(
+        Column("seconds", "Float32"),
+        *(Column(name, "UInt64", "T64, ZSTD(1)") for name in _COUNTERS),
+        Column("in_octets_counter", "UInt64", "Delta, ZSTD(1)"),
+        Column("out_octets_counter", "UInt64", "Delta, ZSTD(1)"),
+        Column("oper_up", "UInt8"),
+        Column("speed_mbps", "UInt32"),
+    ),
+    measures=(
+        _total("samples", "1"),
+        _total("samples_valid", "seconds > 0"),
+        _total("samples_up", "oper_up"),
+        Measure("seconds_total", "sum", "toFloat64(seconds)", "Float64"),
+        *(_total(f"{name}_total", f"if(seconds > 0, {name}, 0)") for name in _COUNTERS),
+        Measure("in_bps_min", "min", _rate("in_octets"), "Nullable(Float32)"),
+        Measure("in_bps_max", "max", _rate("in_octets"), "Nullable(Float32)"),
+        Measure("out_bps_min", "min", _rate("out_octets"), "Nullable(Float32)"),
+        Measure("out_bps_max", "max", _rate("out_octets"), "Nullable(Float32)"),
+        Measure("speed_mbps_max", "max", "speed_mbps", "UInt32"),
+    ),
+)
+
+DEVICE_SAMPLE = Family(
+    name="device_sample",
+    keys=(Column("device_id", "UInt32"),),
+    values=(
+        Column("uptime_s", "UInt64", "Delta, ZSTD(1)"),
+        Column("cpu_percent", "Nullable(Float32)"),
+        Column("memory_percent", "Nullable(Float32)"),
+        Column("temperature_c", "Nullable(Float32)"),
+    ),
+    measures=(
+        _total("samples", "1"),
+        Measure("uptime_s_min", "min", "uptime_s", "UInt64"),
+        Measure("uptime_s_max", "max", "uptime_s", "UInt64"),
+        *_spread("cpu", "cpu_percent"),
+        *_spread("memory", "memory_percent"),
+        *_spread("temperature", "temperature_c"),
+    ),
+)
+
+_families: dict[str, Family] = {}
+
+
+def register(family: Family) -> Family:
+    """Add a family to the schema; its tables appear at the next migration.
+
+    Raises:
+        ValueError: another family has this name.
+    """
+    if _families.setdefault(family.name, family) != family:
+        raise ValueError(f"another telemetry family is already called {family.name!r}")
+    return family
+
+
+def families() -> Iterator[Family]:
+    """Every registered family."""
+    yield from _families.values()
+
+
+def family(name: str) -> Family:
+    """One family by its raw table's name.
+
+    Raises:
+        KeyError: no such family.
+    """
+    return _families[name]
+
+
+def digest(sql: str) -> str:
+    """Short fingerprint of a definition, recorded beside it in the store."""
+    return hashlib.sha256(sql.encode()).hexdigest()[:16]
+
+
+for _family in (PROBE_RESULT, INTERFACE_SAMPLE, DEVICE_SAMPLE):
+    register(_family)
