@@ -328,7 +328,7 @@ def _traffic_class(family: int, tos: int) -> list[tuple[int, int, bytes]]:
 def _refuse_rows(run: EchoRun, rows: Sequence[int], reason: str) -> None:
     for row in rows:
         for index in range(row * run.count, (row + 1) * run.count):
-            run.refuse(row, index, reason)
+            run.refuse(index, reason)
 
 
 async def _fly(

@@ -7,9 +7,10 @@ import errno
 import math
 import secrets
 import socket
+import struct
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -20,9 +21,10 @@ from govnet.engine.probes.icmp_packet import (
     ECHO_REPLY,
     ECHO_REQUEST,
     ICMP_HEADER_BYTES,
-    build_request,
+    fill_checksum,
     parse_quoted_request,
     parse_reply,
+    request_head,
 )
 from govnet.engine.probes.icmp_socket import (
     ANCILLARY_BYTES,
@@ -50,17 +52,19 @@ BURST: Final = 64
 DRAIN_LIMIT: Final = 512
 """Datagrams taken per wake, about 2 ms of work, so that other tasks get their turn."""
 EXPIRE_LIMIT: Final = 2048
-MAX_IN_FLIGHT: Final = 49_152
-"""Of 65,536 sequence numbers, so that a free one is found quickly."""
+_SEQUENCES: Final = 0x10000
+_SEQUENCE_SEARCH: Final = 4096
+"""Numbers tried before sending pauses because too many echoes wait for an answer."""
 _GRACE_S: Final = 0.010
 """Time-outs are rounded up to this grain; whether an answer is late is judged by its stamp."""
 _PAUSE_S: Final = 0.005
 _MAX_IP_HEADER: Final = 60
 _SMALLEST_TRUESIZE: Final = 512
 _CLOCK_TOLERANCE_NS: Final = 500_000
-_SEND_ATTEMPTS: Final = 3
+_SEQUENCE_AT: Final = 6
+_SEND_RETRIES: Final = 2
+_PACKET_FIELDS: Final = struct.Struct(f"!H{COOKIE_BYTES}s")
 _BUFFER_FULL: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
-_COOKIE_BLOCK: Final = 1024 * COOKIE_BYTES
 
 
 class EchoRun:
@@ -98,9 +102,9 @@ class EchoRun:
     ) -> None:
         self.peers = peers
         self.count = count
+        self.padding = padding
         self.timeout_s = timeout_s
         self.timeout_ns = int(timeout_s * 1e9)
-        self.padding = padding
         self.ancillary = ancillary
         self.left = len(peers) * count
         self.status = bytearray(self.left)
@@ -118,40 +122,52 @@ class EchoRun:
         if not self.left and not self.done.done():
             self.done.set_result(None)
 
-    def refuse(self, target: int, index: int, reason: str) -> None:
+    def refuse(self, index: int, reason: str) -> None:
         """Settles an echo that was not sent."""
-        self.reasons[target] = reason
+        self.reasons[index // self.count] = reason
         self.settle(index, UNSENT)
 
 
-class _Echo:
-    """One echo in flight."""
+class _Round:
+    """Echoes of a run that wait to be sent, from ``at`` on."""
 
-    __slots__ = (
-        "cookie", "deadline", "index", "offset_ns", "peer", "run", "sent_ns", "sequence",
-    )  # fmt: skip
+    __slots__ = ("at", "indices", "run")
 
-    def __init__(self, sequence: int, cookie: bytes, peer: Peer, run: EchoRun, index: int) -> None:
-        self.sequence = sequence
-        self.cookie = cookie
-        self.peer = peer
+    def __init__(self, run: EchoRun, indices: Sequence[int]) -> None:
         self.run = run
-        self.index = index
-        self.sent_ns = 0
-        self.offset_ns = 0
-        self.deadline = 0.0
+        self.indices = indices
+        self.at = 0
+
+    def take(self, most: int) -> Sequence[int]:
+        taken = self.indices[self.at : self.at + most]
+        self.at += len(taken)
+        return taken
 
     @property
-    def waiting(self) -> bool:
-        return self.run.status[self.index] == WAITING
+    def finished(self) -> bool:
+        return self.at >= len(self.indices) or self.run.done.done()
 
-    @property
-    def target(self) -> int:
-        return self.index // self.run.count
+
+class _Batch:
+    """Echoes sent together: they share a deadline (loop time).
+
+    An echo is known by its cookie object: its sequence number may be used again before the
+    deadline if it has been answered.
+    """
+
+    __slots__ = ("cookies", "deadline", "sequences")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.sequences: list[int] = []
+        self.cookies: list[bytes] = []
 
 
 class IcmpChannel:
     """The echoes of one address family on one socket.
+
+    What is known of an echo in flight lies in lists by sequence number: an object per echo would
+    cost as much as the rest of the interpreter's work, most of it in the garbage collector.
 
     Args:
         icmp: the open socket; the channel closes it.
@@ -166,17 +182,17 @@ class IcmpChannel:
         self._spacing_s = 1.0 / max_rate
         self._counts = COUNTS[icmp.family]
         self._reply_type = ECHO_REPLY[icmp.family]
-        self._needs_checksum = icmp.has_ip_header
-        self._queue: deque[tuple[EchoRun, int]] = deque()
-        self._pending: dict[int, _Echo] = {}
-        self._recent: dict[int, bytes] = {}
-        self._fifos: dict[float, deque[_Echo]] = {}
-        self._sequence = secrets.randbelow(0x10000)
-        self._cookies = b""
-        self._cookie_at = 0
-        self._in_flight = 0
+        self._head = request_head(icmp.family, icmp.ident)
+        self._has_ip_header = icmp.has_ip_header
+        self._queue: deque[_Round] = deque()
+        self._sequence = secrets.randbelow(_SEQUENCES)
+        self._run_of: list[EchoRun | None] = [None] * _SEQUENCES
+        self._index_of = [0] * _SEQUENCES
+        self._cookie_of = [b""] * _SEQUENCES
+        self._sent_ns_of = [0] * _SEQUENCES
+        self._batches: defaultdict[float, deque[_Batch]] = defaultdict(deque)
         self._size = ICMP_HEADER_BYTES + COOKIE_BYTES + _MAX_IP_HEADER
-        self._offset_ns = 0
+        self._clock_offset_ns = clock_offset_ns()
         self._next_send_at = 0.0
         self._pump_handle: asyncio.TimerHandle | None = None
         self._blocked = False
@@ -186,17 +202,12 @@ class IcmpChannel:
         self._drain_all = max(DRAIN_LIMIT, icmp.receive_buffer // _SMALLEST_TRUESIZE)
         loop.add_reader(self._sock, self._on_readable)
 
-    @property
-    def in_flight(self) -> int:
-        """Echoes sent and neither answered nor timed out."""
-        return self._in_flight
-
-    def submit(self, run: EchoRun, indices: Iterable[int]) -> None:
+    def submit(self, run: EchoRun, indices: Sequence[int]) -> None:
         """Queues echoes of a run, and sends at once if the pace allows."""
         room = ICMP_HEADER_BYTES + COOKIE_BYTES + len(run.padding) + _MAX_IP_HEADER
         self._size = max(self._size, room)
-        self._queue.extend([(run, index) for index in indices])
-        if self._pump_handle is None and not self._blocked:
+        self._queue.append(_Round(run, indices))
+        if not self._held:
             self._pump_or_wait()
 
     def close(self) -> None:
@@ -207,15 +218,22 @@ class IcmpChannel:
             if handle is not None:
                 handle.cancel()
         self._sock.close()
-        waiting = [(echo.run, echo.index) for echo in self._pending.values() if echo.waiting]
-        for run, index in (*waiting, *self._queue):
-            run.refuse(index // run.count, index, "closed")
-        self._pending.clear()
+        for run, index in zip(self._run_of, self._index_of, strict=True):
+            if run is not None and run.status[index] == WAITING:
+                run.refuse(index, "closed")
+        for queued in self._queue:
+            for index in queued.take(len(queued.indices)):
+                queued.run.refuse(index, "closed")
         self._queue.clear()
-        self._fifos.clear()
-        self._in_flight = 0
+        self._batches.clear()
+        self._run_of = [None] * _SEQUENCES
 
     # --- sending
+
+    @property
+    def _held(self) -> bool:
+        """True while sending waits for its pace, or for room in the kernel."""
+        return self._blocked or self._pump_handle is not None
 
     def _pump_or_wait(self) -> None:
         if self._loop.time() >= self._next_send_at:
@@ -226,121 +244,140 @@ class IcmpChannel:
     def _pump(self) -> None:
         """Sends one burst, then comes back at the pace while anything is queued."""
         self._pump_handle = None
-        queue = self._queue
         start = self._loop.time()
-        self._offset_ns = clock_offset_ns()
-        sent = 0
-        while queue and sent < BURST:
-            run, index = queue.popleft()
-            # A cancelled run's echoes need not go out any more.
-            if run.done.done():
-                continue
-            if not self._send(run, index, start):
-                break
-            sent += 1
+        self._check_clock()
+        sent = self._send_burst(start)
+        self._counts.sent += sent
         self._arm()
         self._next_send_at = start + sent * self._spacing_s
-        if queue and not self._blocked and self._pump_handle is None:
+        if self._queue and not self._held:
             self._drain(DRAIN_LIMIT)
             self._pump_handle = self._loop.call_at(self._next_send_at, self._pump)
 
-    def _send(self, run: EchoRun, index: int, now: float) -> bool:
-        """Sends one echo; False when sending has to pause."""
-        peer = run.peers[index // run.count]
-        assert peer is not None
-        sequence = self._free_sequence()
-        if sequence is None:
-            self._put_off(run, index)
-            return False
-        icmp = self.icmp
-        echo = _Echo(sequence, self._new_cookie(), peer, run, index)
-        packet = build_request(
-            icmp.family, icmp.ident, sequence, echo.cookie, run.padding,
-            checksum=self._needs_checksum,
-        )  # fmt: skip
-        try:
-            echo.sent_ns = self._transmit(packet, run.ancillary, peer)
-        except OSError as error:
-            return self._not_sent(error, run, index)
-        echo.offset_ns = self._offset_ns
-        echo.deadline = now + run.timeout_s + _GRACE_S
-        self._pending[sequence] = echo
-        fifo = self._fifos.get(run.timeout_s)
-        if fifo is None:
-            fifo = self._fifos[run.timeout_s] = deque()
-        fifo.append(echo)
-        self._in_flight += 1
-        self._counts.sent += 1
-        return True
+    def _send_burst(self, now: float) -> int:
+        queue = self._queue
+        sent = 0
+        while queue and sent < BURST and not self._held:
+            head = queue[0]
+            run = head.run
+            # Of a cancelled run nothing more is taken.
+            indices = () if head.finished else head.take(BURST - sent)
+            if head.finished:
+                queue.popleft()
+            sent += self._send_chunk(run, indices, self._batch(run.timeout_s, now))
+        return sent
 
-    def _transmit(self, packet: bytes, ancillary: list[tuple[int, int, bytes]], peer: Peer) -> int:
-        """Hands a packet to the kernel; the wall-clock time (ns) just before.
+    def _batch(self, timeout_s: float, now: float) -> _Batch:
+        batches = self._batches[timeout_s]
+        deadline = now + timeout_s + _GRACE_S
+        if not batches or batches[-1].deadline != deadline:
+            batches.append(_Batch(deadline))
+        return batches[-1]
+
+    def _send_chunk(self, run: EchoRun, indices: Sequence[int], batch: _Batch) -> int:
+        """Sends echoes of one run; how many the kernel took."""
+        packet = bytearray(self._head + bytes(_PACKET_FIELDS.size) + run.padding)
+        cookies = secrets.token_bytes(COOKIE_BYTES * len(indices))
+        before = len(batch.sequences)
+        for number, index in enumerate(indices):
+            sequence = (self._sequence + 1) & 0xFFFF
+            if self._run_of[sequence] is not None:
+                sequence = self._search_sequence()
+                if sequence < 0:
+                    self._queue.appendleft(_Round(run, indices[number:]))
+                    self._pump_in(_PAUSE_S)
+                    break
+            self._sequence = sequence
+            cookie = cookies[number * COOKIE_BYTES : (number + 1) * COOKIE_BYTES]
+            _PACKET_FIELDS.pack_into(packet, _SEQUENCE_AT, sequence, cookie)
+            sent_ns = self._transmit(packet, run, index)
+            if sent_ns:
+                self._run_of[sequence] = run
+                self._index_of[sequence] = index
+                self._cookie_of[sequence] = cookie
+                self._sent_ns_of[sequence] = sent_ns
+                batch.sequences.append(sequence)
+                batch.cookies.append(cookie)
+            elif self._held:
+                if number + 1 < len(indices):
+                    self._queue.insert(self._blocked, _Round(run, indices[number + 1 :]))
+                break
+        return len(batch.sequences) - before
+
+    def _transmit(self, packet: bytearray, run: EchoRun, index: int) -> int:
+        """Hands an echo to the kernel; the wall clock (ns) just before, or 0 if not taken."""
+        if self._has_ip_header:
+            fill_checksum(packet)
+        peer = run.peers[index // run.count]
+        sent_ns = time.time_ns()
+        try:
+            if run.ancillary:
+                self._sock.sendmsg((packet,), run.ancillary, 0, peer)
+            else:
+                self._sock.sendto(packet, peer)  # type: ignore[arg-type]  # submitted: has a peer
+        except OSError as error:
+            return self._retransmit(error, packet, run, index)
+        return sent_ns
+
+    def _retransmit(self, error: OSError, packet: bytearray, run: EchoRun, index: int) -> int:
+        """Tries again what failed, unless a buffer is full; as :meth:`_transmit` otherwise.
 
         An ICMP error about one target makes the next call fail, whatever target that one is
         about; so a failure counts only if it stays when the pending error is cleared.
         """
-        for attempt in range(1, _SEND_ATTEMPTS + 1):
+        failure = error
+        for _ in range(_SEND_RETRIES):
+            if failure.errno in _BUFFER_FULL:
+                break
+            take_pending_error(self._sock)
             sent_ns = time.time_ns()
             try:
-                if ancillary:
-                    self._sock.sendmsg((packet,), ancillary, 0, peer)
-                else:
-                    self._sock.sendto(packet, peer)
-            except OSError as error:
-                if error.errno in _BUFFER_FULL or attempt == _SEND_ATTEMPTS:
-                    raise
-                take_pending_error(self._sock)
+                self._sock.sendmsg((packet,), run.ancillary, 0, run.peers[index // run.count])
+            except OSError as again:
+                failure = again
             else:
-                break
-        return sent_ns
+                return sent_ns
+        self._not_sent(failure, run, index)
+        return 0
 
-    def _not_sent(self, error: OSError, run: EchoRun, index: int) -> bool:
+    def _not_sent(self, error: OSError, run: EchoRun, index: int) -> None:
         """A full buffer is waited for; anything else is this host's word on this target."""
         if error.errno not in _BUFFER_FULL:
             self._counts.unsent += 1
-            run.refuse(index // run.count, index, LOCAL_ERRORS.get(error.errno or 0, "send_failed"))
-            return True
+            run.refuse(index, LOCAL_ERRORS.get(error.errno or 0, "send_failed"))
+            return
         self._counts.retried += 1
         if error.errno == errno.EAGAIN:
-            self._queue.appendleft((run, index))
+            self._queue.appendleft(_Round(run, (index,)))
             self._blocked = True
             self._loop.add_writer(self._sock, self._on_writable)
-            return False
-        give_up_at = run.give_up.setdefault(index, self._loop.time() + run.timeout_s)
-        if self._loop.time() < give_up_at:
-            self._put_off(run, index)
-            return False
-        self._counts.unsent += 1
-        run.refuse(index // run.count, index, "send_failed")
-        return True
-
-    def _put_off(self, run: EchoRun, index: int) -> None:
-        """To the end of the queue: one neighbour that does not resolve must not stop the rest."""
-        self._queue.append((run, index))
-        self._pump_handle = self._loop.call_later(_PAUSE_S, self._pump)
+            return
+        now = self._loop.time()
+        if now < run.give_up.setdefault(index, now + run.timeout_s):
+            # To the end: one neighbour that does not resolve must not stop the others.
+            self._queue.append(_Round(run, (index,)))
+            self._pump_in(_PAUSE_S)
+        else:
+            self._counts.unsent += 1
+            run.refuse(index, "send_failed")
 
     def _on_writable(self) -> None:
         self._loop.remove_writer(self._sock)
         self._blocked = False
         self._pump_or_wait()
 
-    def _free_sequence(self) -> int | None:
-        """The next number that no waiting echo has; None when too many are in flight."""
-        if self._in_flight >= MAX_IN_FLIGHT:
-            return None
-        while True:
-            self._sequence = sequence = (self._sequence + 1) & 0xFFFF
-            echo = self._pending.get(sequence)
-            if echo is None or not echo.waiting:
-                return sequence
+    def _pump_in(self, seconds: float) -> None:
+        self._pump_handle = self._loop.call_later(seconds, self._pump)
 
-    def _new_cookie(self) -> bytes:
-        start = self._cookie_at
-        if start >= len(self._cookies):
-            self._cookies = secrets.token_bytes(_COOKIE_BLOCK)
-            start = 0
-        self._cookie_at = end = start + COOKIE_BYTES
-        return self._cookies[start:end]
+    def _search_sequence(self) -> int:
+        """The next number that no waiting echo has; -1 when too many are in flight."""
+        sequence = self._sequence
+        for _ in range(_SEQUENCE_SEARCH):
+            sequence = (sequence + 1) & 0xFFFF
+            run = self._run_of[sequence]
+            if run is None or run.status[self._index_of[sequence]] != WAITING:
+                return sequence
+        return -1
 
     # --- receiving
 
@@ -353,11 +390,11 @@ class IcmpChannel:
         """Takes the datagrams that wait in the kernel, at most ``limit``; how many there were."""
         recvmsg = self._sock.recvmsg
         size = self._size
-        self._offset_ns = clock_offset_ns()
+        self._check_clock()
         taken = 0
         for _ in range(limit):
             try:
-                data, ancillary, flags, peer = recvmsg(size, ANCILLARY_BYTES)
+                data, ancillary, flags, source = recvmsg(size, ANCILLARY_BYTES)
             except BlockingIOError:
                 break
             except OSError:
@@ -368,51 +405,68 @@ class IcmpChannel:
             if flags & socket.MSG_TRUNC:
                 self._counts.malformed += 1
             else:
-                self._take(data, ancillary, peer)
+                self._take(data, ancillary, source)
         return taken
 
-    def _take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], peer: Peer) -> None:
+    def _take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], source: Peer) -> None:
         """One datagram: accepted only with the right ident, sequence, cookie and source."""
-        counts = self._counts
-        icmp = self.icmp
-        reply = parse_reply(data, self._reply_type, icmp.ident, ip_header=self._needs_checksum)
+        reply = parse_reply(data, self._reply_type, self.icmp.ident, self._has_ip_header)
         if reply is None:
-            counts.malformed += 1
+            self._counts.malformed += 1
             return
         sequence, cookie = reply
-        echo = self._pending.get(sequence)
-        if echo is None or echo.cookie != cookie:
+        run = self._run_of[sequence]
+        if self._cookie_of[sequence] != cookie or run is None:
             self._take_stray(sequence, cookie)
-        elif echo.peer != peer:
-            counts.wrong_source += 1
-        elif echo.run.status[echo.index] == WAITING:
-            self._take_answer(echo, receive_stamp_ns(ancillary))
-        elif echo.run.status[echo.index] == ANSWERED:
-            counts.duplicate += 1
-            echo.run.duplicates += 1
+            return
+        index = self._index_of[sequence]
+        if run.peers[index // run.count] != source:
+            self._counts.wrong_source += 1
+        elif run.status[index] != WAITING:
+            self._take_surplus(run, index)
         else:
-            counts.late += 1
+            sent_ns = self._sent_ns_of[sequence]
+            self._take_answer(run, index, sent_ns, receive_stamp_ns(ancillary))
 
     def _take_stray(self, sequence: int, cookie: bytes) -> None:
-        if self._recent.get(sequence) == cookie:
+        if self._cookie_of[sequence] == cookie:
             self._counts.late += 1
         else:
             self._counts.forged += 1
 
-    def _take_answer(self, echo: _Echo, stamp_ns: int | None) -> None:
-        run = echo.run
-        rtt_ns = -1 if stamp_ns is None else stamp_ns - echo.sent_ns
-        if rtt_ns < 0 or abs(self._offset_ns - echo.offset_ns) > _CLOCK_TOLERANCE_NS:
-            # Alive for certain, how fast is not known.
+    def _take_surplus(self, run: EchoRun, index: int) -> None:
+        if run.status[index] == ANSWERED:
+            self._counts.duplicate += 1
+            run.duplicates += 1
+        else:
+            self._counts.late += 1
+
+    def _take_answer(self, run: EchoRun, index: int, sent_ns: int, stamp_ns: int) -> None:
+        rtt_ns = stamp_ns - sent_ns
+        if not sent_ns or rtt_ns < 0:
+            # Alive for certain; how fast is not known.
             self._counts.clock_jumps += 1
         elif rtt_ns > run.timeout_ns:
             self._counts.late += 1
             return
         else:
-            run.rtt_ms[echo.index] = rtt_ns / 1e6
+            run.rtt_ms[index] = rtt_ns / 1e6
         self._counts.received += 1
-        self._in_flight -= 1
-        run.settle(echo.index, ANSWERED)
+        run.settle(index, ANSWERED)
+
+    def _check_clock(self) -> None:
+        """Forgets when the echoes in flight were sent if the wall clock has been stepped.
+
+        The kernel stamps arrivals by the wall clock, so their round-trip times would be wrong
+        by the step.
+        """
+        offset_ns = clock_offset_ns()
+        if abs(offset_ns - self._clock_offset_ns) < _CLOCK_TOLERANCE_NS:
+            return
+        step_ms = round((offset_ns - self._clock_offset_ns) / 1e6, 3)
+        log.warning("icmp_clock_stepped", family=FAMILY_NAME[self.icmp.family], step_ms=step_ms)
+        self._clock_offset_ns = offset_ns
+        self._sent_ns_of = [0] * _SEQUENCES
 
     def _read_errors(self) -> None:
         for error in read_icmp_errors(self.icmp, self._size, DRAIN_LIMIT):
@@ -425,31 +479,36 @@ class IcmpChannel:
         """
         request_type = ECHO_REQUEST[self.icmp.family]
         quoted = parse_quoted_request(error.quoted, request_type, self.icmp.ident)
-        echo = self._pending.get(quoted[0]) if quoted else None
-        if quoted is None or echo is None or not echo.waiting or echo.peer[0] != error.target:
+        if quoted is None:
             return
-        if not echo.cookie.startswith(quoted[1]):
+        sequence, quoted_cookie = quoted
+        run, index = self._run_of[sequence], self._index_of[sequence]
+        if run is None or run.status[index] != WAITING:
+            return
+        target = index // run.count
+        peer = run.peers[target]
+        cookie = self._cookie_of[sequence]
+        if peer is None or peer[0] != error.target or not cookie.startswith(quoted_cookie):
             self._counts.forged += 1
             return
-        echo.run.icmp_errors[echo.target] = error.text
-        echo.run.reasons[echo.target] = "unreachable"
-        if quoted[1] == echo.cookie:
+        run.icmp_errors[target] = error.text
+        run.reasons[target] = "unreachable"
+        if quoted_cookie == cookie:
             self._counts.unreachable += 1
-            self._in_flight -= 1
-            echo.run.settle(echo.index, UNREACHABLE)
+            run.settle(index, UNREACHABLE)
 
     # --- time-outs
 
     def _arm(self) -> None:
         """Sets the one timer to the earliest deadline of all echoes."""
-        if not self._fifos:
+        if not self._batches:
             return
-        earliest = min(fifo[0].deadline for fifo in self._fifos.values())
+        earliest = min(batches[0].deadline for batches in self._batches.values()) + _GRACE_S
         if self._timer is not None:
             if self._timer.when() <= earliest:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(earliest + _GRACE_S, self._expire)
+        self._timer = self._loop.call_at(earliest, self._expire)
 
     def _expire(self) -> None:
         """Declares echoes lost whose time is over.
@@ -465,27 +524,31 @@ class IcmpChannel:
             self._settle_lost(lost)
         self._arm()
 
-    def _pop_expired(self, now: float) -> list[_Echo]:
-        lost: list[_Echo] = []
-        for fifo in self._fifos.values():
-            while fifo and fifo[0].deadline <= now and len(lost) < EXPIRE_LIMIT:
-                echo = fifo.popleft()
-                if self._pending.get(echo.sequence) is echo:
-                    del self._pending[echo.sequence]
-                    self._recent[echo.sequence] = echo.cookie
-                if echo.waiting:
-                    lost.append(echo)
-        self._fifos = {timeout: fifo for timeout, fifo in self._fifos.items() if fifo}
+    def _pop_expired(self, now: float) -> list[tuple[EchoRun, int]]:
+        lost: list[tuple[EchoRun, int]] = []
+        for timeout_s, batches in list(self._batches.items()):
+            while batches and batches[0].deadline <= now and len(lost) < EXPIRE_LIMIT:
+                batch = batches.popleft()
+                for sequence, cookie in zip(batch.sequences, batch.cookies, strict=True):
+                    run = self._run_of[sequence]
+                    if run is None or self._cookie_of[sequence] is not cookie:
+                        continue
+                    # The cookie stays: by it a late answer is told from a forged one.
+                    self._run_of[sequence] = None
+                    index = self._index_of[sequence]
+                    if run.status[index] == WAITING:
+                        lost.append((run, index))
+            if not batches:
+                del self._batches[timeout_s]
         return lost
 
-    def _settle_lost(self, lost: list[_Echo]) -> None:
+    def _settle_lost(self, lost: list[tuple[EchoRun, int]]) -> None:
         overflowed = self._new_overflow()
-        self._in_flight -= len(lost)
         self._counts.lost += len(lost)
-        for echo in lost:
+        for run, index in lost:
             if overflowed:
-                echo.run.reasons[echo.target] = "receive_overflow"
-            echo.run.settle(echo.index, LOST)
+                run.reasons[index // run.count] = "receive_overflow"
+            run.settle(index, LOST)
 
     def _new_overflow(self) -> bool:
         """True if the kernel has dropped answers since the last look: losses may be ours."""

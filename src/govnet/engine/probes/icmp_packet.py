@@ -8,8 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 COOKIE_BYTES: Final = 8
 MIN_PAYLOAD: Final = COOKIE_BYTES
@@ -22,7 +21,8 @@ ICMP_HEADER_BYTES: Final = 8
 ECHO_REQUEST: Final = {socket.AF_INET: 8, socket.AF_INET6: 128}
 ECHO_REPLY: Final = {socket.AF_INET: 0, socket.AF_INET6: 129}
 
-_REQUEST: Final = struct.Struct("!BBHHH8s")
+_MIN_IP_HEADER: Final = 20
+_HEAD: Final = struct.Struct("!BBHH")
 _REPLY: Final = struct.Struct("!BxxxHH8s")
 _HEADER: Final = struct.Struct("!BxxxHH")
 
@@ -62,8 +62,7 @@ _ERRORS_V6: Final = {
 ERROR_TEXT: Final = {socket.AF_INET: _ERRORS_V4, socket.AF_INET6: _ERRORS_V6}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An address that can be sent an echo: its family and the socket address that answers bear."""
 
     family: socket.AddressFamily
@@ -76,17 +75,18 @@ def parse_endpoint(address: str) -> Endpoint:
     Raises:
         ValueError: not an address, or not one that a single host answers for.
     """
-    host, _, scope = address.partition("%")
     try:
         packed = socket.inet_pton(socket.AF_INET, address)
     except OSError:
-        return _parse_endpoint_v6(address, host, scope)
-    if not any(packed) or packed[0] >= 224:
+        return _parse_endpoint_v6(address)
+    if not 0 < packed[0] < 224:
         raise ValueError(f"{address!r} is not a unicast address")
-    return Endpoint(socket.AF_INET, (socket.inet_ntop(socket.AF_INET, packed), 0))
+    # inet_pton takes only the canonical spelling, which is also the kernel's.
+    return Endpoint(socket.AF_INET, (address, 0))
 
 
-def _parse_endpoint_v6(address: str, host: str, scope: str) -> Endpoint:
+def _parse_endpoint_v6(address: str) -> Endpoint:
+    host, _, scope = address.partition("%")
     try:
         ip = ipaddress.IPv6Address(host)
         scope_id = socket.if_nametoindex(scope) if scope else 0
@@ -110,29 +110,28 @@ def internet_checksum(message: bytes) -> int:
     return 0xFFFF - int.from_bytes(message, "big") % 0xFFFF
 
 
-def build_request(
-    family: int, ident: int, sequence: int, cookie: bytes, padding: bytes, *, checksum: bool
-) -> bytes:
-    """An echo request (RFC 792, RFC 4443) with the cookie in front of the padding.
+def request_head(family: socket.AddressFamily, ident: int) -> bytes:
+    """The first six bytes of every echo request (RFC 792, RFC 4443), with no checksum.
 
-    Args:
-        family: ``AF_INET`` or ``AF_INET6``.
-        ident: identifier; the kernel overwrites it on a datagram socket.
-        sequence: 0 to 65535.
-        cookie: ``COOKIE_BYTES`` unguessable bytes.
-        padding: the rest of the payload.
-        checksum: fill the checksum in; only a raw IPv4 socket leaves that to its user.
+    Sequence, cookie and padding follow. The kernel fills in the checksum, and on a datagram
+    socket the identifier; for a raw IPv4 socket see :func:`fill_checksum`.
     """
-    kind = ECHO_REQUEST[family]  # type: ignore[index]  # AddressFamily is an int
-    message = _REQUEST.pack(kind, 0, 0, ident, sequence, cookie) + padding
-    if not checksum:
-        return message
-    even = message if len(message) % 2 == 0 else message + b"\0"
-    return _REQUEST.pack(kind, 0, internet_checksum(even), ident, sequence, cookie) + padding
+    return _HEAD.pack(ECHO_REQUEST[family], 0, 0, ident)
+
+
+def fill_checksum(message: bytearray) -> None:
+    """Sets the checksum of an ICMP message (RFC 1071).
+
+    The one's complement sum of 16-bit words is the big-endian number modulo 65535, which one
+    C-level operation computes; a sum of zero may be sent as 0xFFFF, as receivers add it up.
+    """
+    message[2:4] = b"\0\0"
+    number = int.from_bytes(message, "big") << (8 if len(message) % 2 else 0)
+    message[2:4] = (0xFFFF - number % 0xFFFF).to_bytes(2, "big")
 
 
 def parse_reply(
-    data: bytes, reply_type: int, ident: int, *, ip_header: bool
+    data: bytes, reply_type: int, ident: int, ip_header: bool
 ) -> tuple[int, bytes] | None:
     """Sequence and cookie of an echo reply to ``ident``; None for anything else.
 
@@ -142,8 +141,12 @@ def parse_reply(
         ident: our identifier.
         ip_header: True for a raw IPv4 socket, whose datagrams start with the IP header.
     """
-    start = (data[0] & 0x0F) * 4 if ip_header and data else 0
-    if len(data) < start + ICMP_HEADER_BYTES + COOKIE_BYTES or (ip_header and start < 20):
+    start = 0
+    if ip_header:
+        start = (data[0] & 0x0F) * 4 if data else 0
+        if start < _MIN_IP_HEADER:
+            return None
+    if len(data) < start + _REPLY.size:
         return None
     kind, got_ident, sequence, cookie = _REPLY.unpack_from(data, start)
     if kind != reply_type or got_ident != ident:
@@ -164,12 +167,12 @@ def parse_quoted_request(data: bytes, request_type: int, ident: int) -> tuple[in
     return sequence, data[ICMP_HEADER_BYTES : ICMP_HEADER_BYTES + COOKIE_BYTES]
 
 
-def reply_filter(family: int, ident: int) -> bytes:
+def reply_filter(family: socket.AddressFamily, ident: int) -> bytes:
     """Classic BPF program for a raw socket: pass only echo replies to ``ident``.
 
     Without it, a raw socket is woken for every echo of every program on the host.
     """
-    reply_type = ECHO_REPLY[family]  # type: ignore[index]  # AddressFamily is an int
+    reply_type = ECHO_REPLY[family]
     if family == socket.AF_INET:
         # A raw IPv4 socket sees the IP header: X = its length, then loads relative to X.
         prologue = [(0xB1, 0, 0, 0)]

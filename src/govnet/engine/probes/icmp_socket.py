@@ -166,13 +166,15 @@ def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
 
 
-def receive_stamp_ns(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """The kernel's arrival time (CLOCK_REALTIME, ns) among a datagram's control messages."""
-    for level, kind, data in ancillary:
-        if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(data) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
-    return None
+def receive_stamp_ns(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The kernel's arrival time of a datagram (CLOCK_REALTIME, ns); 0 without one.
+
+    The time stamp is the only control message that the socket has been told to give.
+    """
+    if len(ancillary) != 1 or ancillary[0][1] != SO_TIMESTAMPNS:
+        return 0
+    seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+    return int(seconds * 1_000_000_000 + nanoseconds)
 
 
 def read_icmp_errors(icmp: IcmpSocket, size: int, limit: int) -> list[IcmpError]:
