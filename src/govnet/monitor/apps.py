@@ -9,3 +9,9 @@ class MonitorConfig(AppConfig):
 
     name = "govnet.monitor"
     verbose_name = _("Monitoring")
+
+    def ready(self) -> None:
+        """Follow the inventory."""
+        from govnet.monitor import signals  # noqa: PLC0415  # models must be loaded first
+
+        signals.connect()
