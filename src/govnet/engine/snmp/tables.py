@@ -1,0 +1,418 @@
+"""Conceptual tables read column-wise: which columns, and the walk as a pure state machine.
+
+``BulkWalk`` says what to ask next and takes the answers' octets. Its fast path expects what
+nearly every agent sends, whole rows with the same index in every column, and compares whole
+OIDs with prepared octets; anything else goes through the slow path, cell by cell, which knows
+sparse columns, cut rows, wrong types and hostile orders.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from govnet.engine.snmp import ber
+from govnet.engine.snmp.ber import EXCEPTIONS, BerError, Pdu, RawVarBind, Tag
+from govnet.engine.snmp.model import BoolArray, UintArray
+
+ANSWER_OCTETS: Final = 1400  # what fits an Ethernet MTU with room for tunnels
+HEADER_OCTETS: Final = 60
+SCALAR_OCTETS: Final = 22
+MAX_ROWS: Final = 4096
+MAX_SHAPES: Final = 8192  # row shapes kept per column set, shared by all devices
+
+Cell = int | bytes | None
+
+
+class Column(NamedTuple):
+    """One column: its name here, its OID, the SMI type it must have, octets of a varbind."""
+
+    name: str
+    oid: str
+    tag: Tag
+    size: int
+
+
+class RowShape(NamedTuple):
+    """A row's index; per column: expected OID and tag, offset of the length, its limit."""
+
+    number: int
+    cells: tuple[tuple[bytes, int, int], ...]
+
+
+_VALUE_OCTETS: Final = {Tag.COUNTER64: 8}
+
+
+class ColumnSet:
+    """Columns of tables with one and the same integer index, walked together.
+
+    Attributes:
+        columns: in the order in which they are asked.
+        ladder: (rows, columns) of a request from the largest to the smallest; 0 rows is
+            GETNEXT.
+    """
+
+    def __init__(self, *columns: Column, scalars: int = 0) -> None:
+        self.columns = columns
+        self.names = tuple(column.name for column in columns)
+        self.prefixes = tuple(ber.encode_oid(column.oid) for column in columns)
+        self.tags = tuple(column.tag for column in columns)
+        self.shapes: dict[bytes, RowShape] = {}
+        self.tails: dict[tuple[bytes, int, tuple[str, ...]], Ask] = {}
+        self.ladder = _ladder(columns, scalars)
+        self._subsets: dict[frozenset[str], ColumnSet] = {}
+
+    def without(self, absent: frozenset[str]) -> ColumnSet:
+        """The same set without some columns; one object per combination, so shapes are shared."""
+        if not absent:
+            return self
+        if absent not in self._subsets:
+            kept = [column for column in self.columns if column.name not in absent]
+            self._subsets[absent] = ColumnSet(*kept)
+        return self._subsets[absent]
+
+    def shape(self, suffix: bytes) -> RowShape | None:
+        """The row shape of an index's octets; None when they are not one sub-identifier."""
+        index = index_of(suffix)
+        if index is None:
+            return None
+        cells = []
+        for prefix, tag in zip(self.prefixes, self.tags, strict=True):
+            expected = ber.tlv(Tag.OID, prefix + suffix) + bytes((tag,))
+            cells.append((expected, 2 + len(expected), _VALUE_OCTETS.get(tag, 4)))
+        shape = RowShape(index, tuple(cells))
+        if len(self.shapes) >= MAX_SHAPES:
+            self.shapes.clear()
+        self.shapes[suffix] = shape
+        return shape
+
+
+def _ladder(columns: Sequence[Column], scalars: int) -> tuple[tuple[int, int], ...]:
+    width = len(columns)
+    room = ANSWER_OCTETS - HEADER_OCTETS - scalars * SCALAR_OCTETS
+    rows = max(1, room // sum(column.size for column in columns)) if columns else 1
+    steps = {(rows, width): None, (max(1, rows // 2), width): None, (1, width): None}
+    return (*steps, (0, width), (0, max(1, width // 3)))
+
+
+def index_of(suffix: bytes) -> int | None:
+    """The integer of an index of exactly one sub-identifier, else None."""
+    try:
+        ids = ber.sub_ids(suffix)
+    except BerError:
+        return None
+    return ids[0] if len(ids) == 1 else None
+
+
+# Sizes are octets of a varbind with a two-octet index and a busy counter.
+_IF = "1.3.6.1.2.1.2.2.1"
+_IFX = "1.3.6.1.2.1.31.1.1.1"
+_SHARED: Final = (
+    Column("in_errors", f"{_IF}.14", Tag.COUNTER32, 20),
+    Column("out_errors", f"{_IF}.20", Tag.COUNTER32, 20),
+    Column("in_discards", f"{_IF}.13", Tag.COUNTER32, 20),
+    Column("out_discards", f"{_IF}.19", Tag.COUNTER32, 20),
+    Column("oper_status", f"{_IF}.8", Tag.INTEGER, 18),
+    Column("admin_status", f"{_IF}.7", Tag.INTEGER, 18),
+)
+SCALAR_NAMES: Final = ("uptime", "last_change", "if_number")
+SCALAR_OIDS: Final = ("1.3.6.1.2.1.1.3", "1.3.6.1.2.1.31.1.5", "1.3.6.1.2.1.2.1")
+COUNTERS_64: Final = ColumnSet(
+    Column("in_octets", f"{_IFX}.6", Tag.COUNTER64, 26),
+    Column("out_octets", f"{_IFX}.10", Tag.COUNTER64, 26),
+    Column("in_packets", f"{_IFX}.7", Tag.COUNTER64, 25),
+    Column("out_packets", f"{_IFX}.11", Tag.COUNTER64, 25),
+    *_SHARED,
+    Column("discontinuity", f"{_IFX}.19", Tag.TIME_TICKS, 22),
+    scalars=len(SCALAR_OIDS),
+)
+COUNTERS_32: Final = ColumnSet(
+    Column("in_octets", f"{_IF}.10", Tag.COUNTER32, 21),
+    Column("out_octets", f"{_IF}.16", Tag.COUNTER32, 21),
+    Column("in_packets", f"{_IF}.11", Tag.COUNTER32, 21),
+    Column("out_packets", f"{_IF}.17", Tag.COUNTER32, 21),
+    *_SHARED,
+    Column("discontinuity", f"{_IFX}.19", Tag.TIME_TICKS, 22),
+    scalars=len(SCALAR_OIDS),
+)
+INVENTORY: Final = ColumnSet(
+    Column("name", f"{_IFX}.1", Tag.OCTET_STRING, 44),
+    Column("alias", f"{_IFX}.18", Tag.OCTET_STRING, 52),
+    Column("high_speed", f"{_IFX}.15", Tag.GAUGE32, 20),
+    Column("speed", f"{_IF}.5", Tag.GAUGE32, 21),
+    Column("if_type", f"{_IF}.3", Tag.INTEGER, 18),
+    Column("descr", f"{_IF}.2", Tag.OCTET_STRING, 48),
+)
+IF_INDEX_OID: Final = f"{_IF}.1"
+
+
+@dataclass(slots=True)
+class TableRead:
+    """What a walk brought.
+
+    Attributes:
+        columns: what was asked.
+        rows: ifIndex to one cell per column.
+        scalars: value by the OID asked (without the trailing 0); only what was there.
+        problem: reason code of why the table may be incomplete; empty when it is whole.
+    """
+
+    columns: ColumnSet
+    rows: dict[int, list[Cell]] = field(default_factory=dict)
+    scalars: dict[str, Cell] = field(default_factory=dict)
+    problem: str = ""
+
+
+class Ask(NamedTuple):
+    """One request of a walk: its PDU type and what follows the request id."""
+
+    pdu: Pdu
+    tail: bytes
+
+
+class BulkWalk:
+    """Walk of one ``ColumnSet`` as a state machine without I/O.
+
+    Args:
+        columns: what to read.
+        scalars: OIDs without their ``.0`` that ride on the first request.
+        stop_index: the last index, when it is known that nothing follows it.
+        known_rows: rows expected, so that the last request does not ask beyond them.
+        max_rows: the walk ends with "too_many_rows" beyond these.
+    """
+
+    def __init__(
+        self,
+        columns: ColumnSet,
+        scalars: tuple[str, ...] = (),
+        stop_index: int | None = None,
+        known_rows: int = 0,
+        max_rows: int = MAX_ROWS,
+    ) -> None:
+        self.read = TableRead(columns)
+        self.done = not columns.columns and not scalars
+        self._set = columns
+        self._scalars = scalars
+        self._stop = -1 if stop_index is None else stop_index
+        self._known_rows = known_rows if stop_index is not None else 0
+        self._max_rows = max_rows
+        width = len(columns.columns)
+        self._all = list(range(width))
+        self._asked = self._all
+        self._rows_asked = 1
+        self._row_cursor = b""  # while in step: the index octets of the last whole row
+        self._row_last = -1
+        self._steps: list[_Step] | None = None  # per column, once out of step
+        self.cells_taken = 0
+        self.columns_ended = 0
+
+    def ask(self, rows: int, width: int) -> Ask:
+        """The next request for at most so many rows and columns; 0 rows is GETNEXT."""
+        if self._known_rows:
+            rows = min(rows, max(1, self._known_rows - len(self.read.rows)))
+        self._rows_asked = max(1, rows)
+        if self._steps is None and width >= len(self._all):
+            return self._ask_rows(rows)
+        steps = self._out_of_step()
+        self._asked = [i for i in self._all if steps[i].open][:width]
+        prefixes = self._set.prefixes
+        return self._request([prefixes[i] + steps[i].cursor for i in self._asked], rows)
+
+    def _ask_rows(self, rows: int) -> Ask:
+        """The usual request; its octets are shared by all devices at the same place."""
+        tails = self._set.tails
+        key = (self._row_cursor, rows, self._scalars)
+        ask = tails.get(key)
+        if ask is None:
+            ask = self._request([prefix + self._row_cursor for prefix in self._set.prefixes], rows)
+            if len(tails) >= MAX_SHAPES:
+                tails.clear()
+            tails[key] = ask
+        return ask
+
+    def _request(self, columns: list[bytes], rows: int) -> Ask:
+        oids = [ber.encode_oid(oid) for oid in self._scalars] + columns
+        if rows == 0:
+            return Ask(Pdu.GETNEXT, ber.request_tail(oids))
+        return Ask(Pdu.GETBULK, ber.request_tail(oids, len(self._scalars), rows))
+
+    def feed(self, data: bytes, start: int, end: int) -> None:
+        """Take an answer's variable bindings.
+
+        Raises:
+            BerError: malformed.
+        """
+        self.cells_taken = self.columns_ended = 0
+        pos = self._feed_scalars(data, start, end) if self._scalars else start
+        if not self.done and self._steps is None:
+            pos = self._feed_rows(data, pos, end)
+        if not self.done and (pos < end or self._steps is not None):
+            self._feed_cells(data, pos, end)
+        if len(self.read.rows) > self._max_rows:
+            self._fail("too_many_rows")
+
+    @property
+    def rows_taken(self) -> int:
+        """Whole rows of what was asked that the last answer brought."""
+        return self.cells_taken // max(1, len(self._asked))
+
+    @property
+    def short(self) -> bool:
+        """Whether the last answer brought fewer rows than asked."""
+        return self.rows_taken < self._rows_asked
+
+    def _fail(self, problem: str) -> None:
+        self.read.problem = self.read.problem or problem
+        self.done = True
+
+    def _feed_scalars(self, data: bytes, pos: int, end: int) -> int:
+        for oid in self._scalars:
+            varbind, pos = ber.read_varbind(data, pos, end)
+            if varbind.oid == ber.encode_oid(oid) + b"\x00" and varbind.tag not in EXCEPTIONS:
+                value = ber.decode_value(varbind.tag, varbind.value)
+                self.read.scalars[oid] = None if isinstance(value, str) else value
+        self._scalars = ()
+        self.done = not self._all
+        return pos
+
+    def _feed_rows(self, data: bytes, pos: int, end: int) -> int:
+        """Whole rows in step; returns where something else (or the end) begins.
+
+        The loop is the product's hottest: what it does not recognise it leaves to
+        ``_feed_cells``, so it needs no error handling of its own.
+        """
+        shapes, rows, from_bytes = self._set.shapes, self.read.rows, int.from_bytes
+        index_at = 4 + len(self._set.prefixes[0])
+        last, stop = self._row_last, self._stop
+        try:
+            while pos < end:
+                suffix = data[pos + index_at : pos + 4 + data[pos + 3]]
+                shape = shapes.get(suffix) or self._set.shape(suffix)
+                if shape is None or shape.number <= last:
+                    break
+                row: list[Cell] = []
+                p = pos
+                for expected, length_at, limit in shape.cells:
+                    q = p + length_at
+                    n = data[q]
+                    e = q + 1 + n
+                    if (
+                        data[p] != 0x30
+                        or data[p + 1] != e - p - 2
+                        or not data.startswith(expected, p + 2)
+                        or (not 0 < n <= limit and (n != limit + 1 or data[q + 1]))
+                    ):
+                        break
+                    row.append(from_bytes(data[q + 1 : e], "big"))
+                    p = e
+                else:
+                    if p > end:
+                        break
+                    last = shape.number
+                    rows[last] = row
+                    self._row_cursor = suffix
+                    self.cells_taken += len(row)
+                    pos = p
+                    if last == stop and len(rows) >= self._known_rows:
+                        self.done = True
+                        break
+                    continue
+                break
+        except IndexError:
+            pass  # cut off: the slow path says how
+        self._row_last = last
+        return pos
+
+    def _out_of_step(self) -> list[_Step]:
+        if self._steps is None:
+            self._steps = [_Step(self._row_cursor, self._row_last) for _ in self._all]
+        return self._steps
+
+    def _feed_cells(self, data: bytes, pos: int, end: int) -> None:
+        """The slow path: each cell checked on its own, columns in the order asked."""
+        steps = self._out_of_step()
+        turn = 0
+        while pos < end and not self.done:
+            varbind, pos = ber.read_varbind(data, pos, end)
+            column = self._asked[turn % len(self._asked)]
+            turn += 1
+            if steps[column].open:
+                self._cell(column, steps[column], varbind)
+        if not any(step.open for step in steps):
+            self.done = True
+
+    def _cell(self, column: int, step: _Step, varbind: RawVarBind) -> None:
+        prefix = self._set.prefixes[column]
+        if varbind.tag == Tag.END_OF_MIB_VIEW or not varbind.oid.startswith(prefix):
+            step.open = False
+            self.columns_ended += 1
+            if varbind.tag != Tag.END_OF_MIB_VIEW and not _after(varbind.oid, prefix + step.cursor):
+                self._fail("not_increasing")
+            return
+        suffix = varbind.oid[len(prefix) :]
+        index = index_of(suffix)
+        if index is None:
+            raise BerError("an index that is not one sub-identifier")
+        if index <= step.last:
+            self._fail("not_increasing")
+            return
+        step.cursor, step.last = suffix, index
+        self.cells_taken += 1
+        row = self.read.rows.setdefault(index, [None] * len(self._all))
+        step.open = index != self._stop or len(self.read.rows) < self._known_rows
+        row[column] = self._typed(self._set.tags[column], varbind)
+
+    def _typed(self, tag: Tag, varbind: RawVarBind) -> Cell:
+        if varbind.tag in EXCEPTIONS:
+            return None
+        if varbind.tag != tag:
+            self.read.problem = self.read.problem or "wrong_type"
+            return None
+        if tag == Tag.OCTET_STRING:
+            return varbind.value
+        if tag == Tag.INTEGER:
+            # Statuses and types are positive; the fast path reads them unsigned too.
+            if not 1 <= len(varbind.value) <= 4:
+                raise BerError("an Integer32 of one to four octets was expected")
+            return int.from_bytes(varbind.value, "big")
+        return ber.decode_unsigned(tag, varbind.value)
+
+
+@dataclass(slots=True)
+class _Step:
+    """Where one column of a walk stands."""
+
+    cursor: bytes
+    last: int
+    open: bool = True
+
+
+def _after(oid: bytes, asked: bytes) -> bool:
+    """Whether an agent's next OID really follows the one asked."""
+    return ber.sub_ids(oid) > ber.sub_ids(asked)
+
+
+def matrix(read: TableRead) -> tuple[NDArray[np.uint32], UintArray, BoolArray]:
+    """Index, values and mask of a table of numbers, ordered by index."""
+    rows = read.rows
+    width = len(read.columns.columns)
+    index = np.fromiter(rows, dtype=np.uint32, count=len(rows))
+    cells = [cell for row in rows.values() for cell in row]
+    try:  # nearly always every cell is a number; anything else raises
+        values = np.frombuffer(array.array("Q", cast("list[int]", cells)), dtype=np.uint64)
+        valid = np.ones(len(cells), dtype=np.bool_)
+    except TypeError:
+        valid = np.fromiter((type(cell) is int for cell in cells), np.bool_, len(cells))
+        numbers = (cell if type(cell) is int else 0 for cell in cells)
+        values = np.fromiter(numbers, np.uint64, len(cells))
+    shape = (len(rows), width)
+    values, valid = values.reshape(shape), valid.reshape(shape)
+    if len(index) > 1 and not (index[:-1] < index[1:]).all():
+        order = np.argsort(index)
+        index, values, valid = index[order], values[order], valid[order]
+    return index, values, valid
