@@ -377,7 +377,7 @@ def _columns(addresses: Sequence[str], run: EchoRun) -> SweepResult:
         addresses=addresses,
         sent=(status != UNSENT).sum(axis=1, dtype=np.uint16),
         received=(status == ANSWERED).sum(axis=1, dtype=np.uint16),
-        rtt_ms=np.array(run.rtt_ms, dtype=np.float64).reshape(shape),
+        rtt_ms=np.frombuffer(run.rtt_ms, dtype=np.float64).reshape(shape),
         reasons=run.reasons,
     )
 

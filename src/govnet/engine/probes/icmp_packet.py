@@ -23,7 +23,7 @@ ECHO_REPLY: Final = {socket.AF_INET: 0, socket.AF_INET6: 129}
 
 _MIN_IP_HEADER: Final = 20
 _HEAD: Final = struct.Struct("!BBHH")
-_REPLY: Final = struct.Struct("!BxxxHH8s")
+_REPLY: Final = struct.Struct("!BxxxHHQ")
 _HEADER: Final = struct.Struct("!BxxxHH")
 
 # RFC 792, RFC 1122, RFC 1812 (v4) and RFC 4443 (v6): (type, code) of errors that say that the
@@ -132,7 +132,7 @@ def fill_checksum(message: bytearray) -> None:
 
 def parse_reply(
     data: bytes, reply_type: int, ident: int, ip_header: bool
-) -> tuple[int, bytes] | None:
+) -> tuple[int, int] | None:
     """Sequence and cookie of an echo reply to ``ident``; None for anything else.
 
     Args:
