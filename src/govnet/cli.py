@@ -57,7 +57,3 @@ def main() -> None:
     from govnet.runtime import commands as runtime_commands  # noqa: F401
 
     app()
-
-
-if __name__ == "__main__":
-    main()

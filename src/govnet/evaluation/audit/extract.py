@@ -17,6 +17,7 @@ from typing import TypeVar
 from govnet.evaluation.audit.document import Cell, Document, Span, squeeze
 from govnet.evaluation.audit.report import (
     Amount,
+    BudgetRow,
     Evaluator,
     FundColumn,
     GroupPoints,
@@ -72,6 +73,7 @@ def extract(document: Document) -> Report:
     for rows in (table.rows for table in document.tables):
         _fields_of_rows(report, rows)
         _funds(report, rows)
+        _budget(report, rows)
         _spending(report, rows)
         _goal(report, rows)
         _score_items(report, rows)
@@ -159,6 +161,56 @@ def _set_fund(
         report.funds[column, source] = Amount(yuan, value, label)
 
 
+_BUDGET_COLUMNS = ("年初预算数", "全年预算数", "全年执行数", "分值", "执行率", "得分")
+
+
+def _budget(report: Report, rows: list[Row]) -> None:
+    """The national form: a head of budget columns, then 年度资金总额 and what it is made of."""
+    head = _find_row(rows, "全年预算数", "全年执行数")
+    if head is None or report.budget:
+        return
+    texts = [cell.squeezed for cell in rows[head]]
+    columns = {
+        name: next((i for i, t in enumerate(texts) if t.startswith(name)), -1)
+        for name in _BUDGET_COLUMNS
+    }
+    unit = _unit("".join(cell.squeezed for row in rows[: head + 1] for cell in row))
+    for row in rows[head + 1 : head + 6]:
+        label = next((cell for cell in row if _is_budget_label(cell.squeezed)), None)
+        if label is not None:
+            report.budget.append(_budget_row(row, label, columns, unit))
+
+
+def _is_budget_label(text: str) -> bool:
+    return bool(re.search(r"(资金总额|财政拨款|结转资金|其他资金)", text))
+
+
+def _budget_row(row: Row, label: Cell, columns: dict[str, int], unit: str) -> BudgetRow:
+    def cell(name: str) -> Cell | None:
+        column = columns[name]
+        return row[column] if 0 <= column < len(row) else None
+
+    def yuan(name: str) -> Decimal | None:
+        found = cell(name)
+        return None if found is None else parse_amount(found.text, unit)
+
+    def number(name: str) -> Decimal | None:
+        found = cell(name)
+        return None if found is None else _number(found)
+
+    filled = [c for c in row if c.text and c.span.start >= label.span.start]
+    return BudgetRow(
+        name=label,
+        initial=yuan("年初预算数"),
+        adjusted=yuan("全年预算数"),
+        executed=yuan("全年执行数"),
+        points=number("分值"),
+        rate=number("执行率"),
+        score=number("得分"),
+        span=Span(label.span.start, filled[-1].span.end),
+    )
+
+
 def _spending(report: Report, rows: list[Row]) -> None:
     head = _find_row(rows, "支出内容", "实际支出数")
     if head is None:
@@ -202,15 +254,19 @@ def _goal(report: Report, rows: list[Row]) -> None:
         report.goal_result = cells[1]
 
 
+_AFTER_INDICATORS = r"综合得分|评价等次|^四、|^(合计|总分|总计)|评价标准.*得分$"
+
+
 def _indicators(report: Report, rows: list[Row]) -> None:
-    """Rows under 一级指标 | 二级指标 | 指标内容 | 目标值 | 实际完成值, over page breaks too."""
+    """Rows under 二级指标 | 指标内容 (or 三级指标) | 目标值 | 实际完成值, over page breaks too."""
     columns: dict[str, int] = {}
     level1, label = "", None
     for row in rows:
         texts = [cell.squeezed for cell in row]
-        if "指标内容" in texts and any("实际完成值" in text for text in texts):
+        if {"指标内容", "三级指标"} & set(texts) and any("实际完成值" in t for t in texts):
             columns = _indicator_columns(texts)
-        elif columns and re.search(r"(综合得分|评价等次|^四、|合计$|总分$)", "".join(texts)):
+        elif columns and re.search(_AFTER_INDICATORS, "".join(texts)):
+            _national_total(report, row, columns)
             return
         elif columns and len(row) > columns["actual"]:
             level1 = texts[columns["level1"]] or level1
@@ -221,9 +277,9 @@ def _indicators(report: Report, rows: list[Row]) -> None:
 
 
 def _indicator_columns(texts: list[str]) -> dict[str, int]:
-    content = texts.index("指标内容")
-    target = next((i for i, t in enumerate(texts) if "目标" in t and "值" in t), content + 1)
+    content = texts.index("指标内容" if "指标内容" in texts else "三级指标")
     actual = next(i for i, t in enumerate(texts) if "实际完成值" in t)
+    target = next((i for i, t in enumerate(texts) if re.search("(目标|指标).*值", t)), content + 1)
     level2 = texts.index("二级指标") if "二级指标" in texts else content - 1
     return {
         "level1": level2 - 1,
@@ -231,7 +287,22 @@ def _indicator_columns(texts: list[str]) -> dict[str, int]:
         "content": content,
         "target": target,
         "actual": actual,
+        "points": next((i for i, t in enumerate(texts) if t == "分值"), -1),
+        "score": next((i for i, t in enumerate(texts) if t in {"得分", "自评得分"}), -1),
+        "deviation": next((i for i, t in enumerate(texts) if t.startswith("偏差")), -1),
     }
+
+
+def _national_total(report: Report, row: Row, columns: dict[str, int]) -> None:
+    """总分 of the national form stands under 分值 and 得分."""
+    if not 0 <= columns["score"] < len(row):
+        return
+    score = _number(row[columns["score"]])
+    if score is not None:
+        report.items_total_score = (score, row[columns["score"]])
+    points = _number(row[columns["points"]]) if columns["points"] >= 0 else None
+    if points is not None:
+        report.items_total_points = (points, row[columns["points"]])
 
 
 def _add_indicator(
@@ -246,10 +317,22 @@ def _add_indicator(
         actual=row[columns["actual"]],
         target_value=parse_quantity(row[columns["target"]].text),
         actual_value=parse_quantity(row[columns["actual"]].text),
+        points=_optional_number(row, columns["points"]),
+        score=_optional_number(row, columns["score"]),
+        deviation=_optional_cell(row, columns["deviation"]),
     )
     is_first_of_label = row[columns["level2"]].text == label.text
     if is_first_of_label or not indicator.is_blank:
         report.indicators.append(indicator)
+
+
+def _optional_cell(row: Row, column: int) -> Cell | None:
+    return row[column] if 0 <= column < len(row) else None
+
+
+def _optional_number(row: Row, column: int) -> Decimal | None:
+    cell = _optional_cell(row, column)
+    return None if cell is None else _number(cell)
 
 
 # --- score table --------------------------------------------------------------------------
@@ -314,7 +397,7 @@ def _score_totals(report: Report, row: Row, score_column: int) -> None:
 
 
 def _number(cell: Cell) -> Decimal | None:
-    text = cell.squeezed.removesuffix("分")
+    text = cell.squeezed.removesuffix("分").removesuffix("%")
     return Decimal(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
 
 

@@ -6,13 +6,13 @@ Every value keeps the cell that it was read from, so that a finding can quote it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from govnet.evaluation.audit.document import Cell, Document, Span
-from govnet.evaluation.quantity import Quantity
+from govnet.evaluation.quantity import Operator, Quantity, meets
 
 
 class Source(StrEnum):
@@ -70,6 +70,22 @@ class Indicator:
     actual: Cell
     target_value: Quantity | None
     actual_value: Quantity | None
+    points: Decimal | None = None
+    score: Decimal | None = None
+    deviation: Cell | None = None
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the actual value meets the target; None when that cannot be told.
+
+        A period or a cost without a printed direction is a ceiling: 9 months of 12 are met.
+        """
+        if self.target_value is None or self.actual_value is None:
+            return None
+        target = self.target_value
+        if target.operator is None and self.level2 in {"时效", "成本"} and target.unit != "%":
+            target = replace(target, operator=Operator.AT_MOST)
+        return meets(target, self.actual_value)
 
     @property
     def is_blank(self) -> bool:
@@ -100,6 +116,31 @@ class ScoreItem:
     def span(self) -> Span:
         """From the name to the score."""
         return Span(self.name.span.start, self.score_cell.span.end)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """A row of the national form's funds: budget, execution, rate, score; amounts in 元."""
+
+    name: Cell
+    initial: Decimal | None
+    adjusted: Decimal | None
+    executed: Decimal | None
+    points: Decimal | None
+    rate: Decimal | None
+    score: Decimal | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Anything with points and a score, whichever form it stands in."""
+
+    name: str
+    points: Decimal
+    score: Decimal | None
+    span: Span
+    explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +206,7 @@ class Report:
     report_date: tuple[date, Cell] | None = None
     funds: dict[tuple[FundColumn, Source], Amount] = field(default_factory=dict)
     source_labels: list[Cell] = field(default_factory=list)
+    budget: list[BudgetRow] = field(default_factory=list)
     spending: list[SpendingLine] = field(default_factory=list)
     spending_total: Amount | None = None
     goal: Cell | None = None
@@ -185,8 +227,21 @@ class Report:
         return self.funds.get((column, source))
 
     @property
-    def narrative(self) -> Span:
-        """From the first section's title to the end of the last section."""
-        if not self.sections:
-            return Span(0, 0)
-        return Span(self.sections[0].title.span.start, self.sections[-1].body.end)
+    def scored(self) -> list[Scored]:
+        """Every scored row: of the score table, or of the national form with its rate."""
+        rows = [Scored(i.name.squeezed, i.points, i.score, i.span) for i in self.items]
+        rows.extend(
+            Scored(b.name.squeezed, b.points, b.score, b.span) for b in self.budget if b.points
+        )
+        rows.extend(
+            Scored(
+                i.content.squeezed,
+                i.points,
+                i.score,
+                i.span,
+                bool(i.deviation and i.deviation.text),
+            )
+            for i in self.indicators
+            if i.points is not None
+        )
+        return rows

@@ -17,6 +17,17 @@ def absolute(report: Report, finding: Finder) -> Iterator[Finding]:
         yield finding("绝对化表述与实际支出不符。", claim[1], spent.span)
 
 
+@check("CON-02", "未完工先报效益", "Benefit before completion")
+def benefit_before_completion(report: Report, finding: Finder) -> Iterator[Finding]:
+    """A project that the text calls unfinished already reports satisfaction with its result."""
+    unfinished = report.document.squeezed.find(
+        r"(?:项目|工程)[^。;]{0,10}(?:尚未完工|未完工|正在建设|尚未竣工|未竣工|在建)"
+    )
+    for row in report.indicators:
+        if unfinished and "满意度" in row.level2 and row.actual_value is not None:
+            yield finding("项目未完工，已填报建成后的满意度。", unfinished[1], row.span)
+
+
 @check("CON-03", "实物与资金进度", "Physical against financial progress", Severity.QUERY)
 def progress(report: Report, finding: Finder) -> Iterator[Finding]:
     """Completed work with less than 70 % of the money spent asks for the reason."""

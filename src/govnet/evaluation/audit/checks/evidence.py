@@ -24,7 +24,7 @@ def evidence(report: Report, finding: Finder) -> Iterator[Finding]:
     if not asked or annex is None:
         return
     following = report.document.quote(annex.body).lstrip()
-    if following and not re.match(r"附件\s*\d+\s*-\s*\d+", following):
+    if following and not re.match(r"附件\s*\d+\s*-\s*\d+|一级\s*指标", following):
         return  # something is attached; whether it proves the item is for a person to say
     total = sum((item.points for item in asked), Decimal(0))
     scored = sum((item.score or Decimal(0) for item in asked), Decimal(0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.registry import Finder, Finding, Severity, check
 from govnet.evaluation.audit.report import Amount, FundColumn, Indicator, Report, Source
 from govnet.evaluation.quantity import wan
@@ -144,6 +146,31 @@ def execution(report: Report, finding: Finder) -> Iterator[Finding]:
             )
 
 
+@check("FND-07", "执行率得分", "Score of the execution rate")
+def execution_score(report: Report, finding: Finder) -> Iterator[Finding]:
+    """National form: rate = executed ÷ annual budget, score = rate × points, capped."""
+    for row in report.budget:
+        budget = row.adjusted or row.initial
+        if not budget or row.executed is None:
+            continue
+        percent = row.executed / budget * 100
+        if row.rate is not None and abs(row.rate - percent) > Decimal("0.1"):
+            yield finding(
+                "执行率与预算数、执行数不符。",
+                row.span,
+                arithmetic=f"{wan(row.executed)} ÷ {wan(budget)} = {percent:.2f}% ≠ {row.rate}%",
+            )
+        if row.points is None or row.score is None:
+            continue
+        expected = min(percent / 100, Decimal(1)) * row.points
+        if abs(row.score - expected) > Decimal("0.1"):
+            yield finding(
+                "执行率得分与执行率不符。",
+                row.span,
+                arithmetic=f"{percent:.2f}% × {row.points} = {expected:.2f} ≠ {row.score}",
+            )
+
+
 @check("FND-08", "同一金额前后不一", "The same amount differs")
 def cost_target(report: Report, finding: Finder) -> Iterator[Finding]:
     """A cost indicator's ceiling is the planned sum unless the text explains the difference."""
@@ -188,3 +215,45 @@ def unpaid(report: Report, finding: Finder) -> Iterator[Finding]:
     lot = squeezed.find(r"(?:包|标段|标)[\d一二三四五六七八九十]+(?:已|尚|仍|均)*未支付")
     if claim and lot:
         yield finding("文中称费用支出到位，但另有标包未支付。", claim[1], lot[1])
+
+
+@check("FND-09", "付款早于完工", "Paid before completion", Severity.QUERY)
+def paid_early(report: Report, finding: Finder) -> Iterator[Finding]:
+    """A lease paid by a voucher dated before the project's end: when does the lease begin?"""
+    if report.period is None:
+        return
+    for line in report.spending:
+        if line.voucher is None or "租" not in line.content.squeezed:
+            continue
+        month = re.search(r"(20\d{2})年(\d{1,2})月", line.voucher.squeezed)
+        if month and (int(month[1]), int(month[2])) < (
+            report.period.end.year,
+            report.period.end.month,
+        ):
+            yield finding(
+                "租赁费的凭证早于项目完工，请说明租赁期起算和预付依据。",
+                Span(line.content.span.start, line.voucher.span.end),
+                report.period.cell,
+            )
+
+
+@check("FND-11", "数字格式", "Number format", Severity.MINOR)
+def number_format(report: Report, finding: Finder) -> Iterator[Finding]:
+    """Thousands are grouped by three: 「12,34」 is neither a thousand nor a decimal comma."""
+    for _, span in report.document.squeezed.finditer(r"(?<![\d,.])\d{1,3},\d{1,2}(?=万?元)"):
+        yield finding("千分位写法不对。", span)
+
+
+@check("FND-12", "预算调整说明", "Budget adjustment unexplained", Severity.QUERY)
+def adjusted_budget(report: Report, finding: Finder) -> Iterator[Finding]:
+    """The annual budget differs from the initial one and the text says nothing of it."""
+    for row in report.budget[:1]:
+        if row.initial is None or row.adjusted is None or not _differs(row.initial, row.adjusted):
+            continue
+        if not report.document.squeezed.find(r"(?:预算|资金)[^。]{0,8}(?:调整|追加|调减|压减)"):
+            yield finding(
+                "全年预算数与年初预算数不同，没有说明调整。",
+                row.span,
+                arithmetic=f"{wan(row.adjusted)} − {wan(row.initial)}"
+                f" = {wan(row.adjusted - row.initial)}",
+            )

@@ -5,41 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.registry import Finder, Finding, Severity, check
 from govnet.evaluation.audit.report import Indicator, Report, ScoreItem
 
 # 财预〔2020〕10号: ≥90 优, ≥80 良, ≥60 中, else 差; a scale printed in the report goes first.
 BANDS = ((Decimal(90), "优"), (Decimal(80), "良"), (Decimal(60), "中"), (Decimal(0), "差"))
+ZERO = Decimal(0)
+_REASON = r"扣\d*(?:\.\d+)?分(?:的)?(?:原因|理由|说明)|(?:原因|因此|因而|故)扣\d*分"
 _BENEFITS = ("经济效益", "社会效益", "生态效益", "环境效益", "可持续影响")
 
 
 @check("SCR-01", "分项与总分", "Item scores against the total")
 def item_scores(report: Report, finding: Finder) -> Iterator[Finding]:
-    """Σ item scores = the table's total = the report's total score."""
-    scores = [item.score for item in report.items if item.score is not None]
-    if not scores or len(scores) < len(report.items):
+    """Σ scores = the table's total = the report's total score; rows without a score: no sum."""
+    rows = report.scored
+    scores = [row.score for row in rows if row.score is not None]
+    if not scores or len(scores) < len(rows):
         return
-    added = sum(scores, Decimal(0))
-    totals = [
-        (value, place)
-        for value, place in (
-            report.items_total_score or (None, None),
-            report.total_score or (None, None),
-        )
-        if value is not None and place is not None
-    ]
-    for value, place in totals:
-        if value != added:
-            yield finding("分项得分之和与总分不相等。", place, arithmetic=f"Σ {added} ≠ {value}")
+    added = sum(scores, ZERO)
+    for total in (report.items_total_score, report.total_score):
+        if total is not None and total[0] != added:
+            yield finding(
+                "分项得分之和与总分不相等。", total[1], arithmetic=f"Σ {added} ≠ {total[0]}"
+            )
 
 
 @check("SCR-02", "分值合计", "Points add up")
 def points(report: Report, finding: Finder) -> Iterator[Finding]:
-    """Items add up to their level-2 and level-1 groups and to the table's total."""
-    if not report.items:
-        return
-    added = sum((item.points for item in report.items), Decimal(0))
-    if report.items_total_points and report.items_total_points[0] != added:
+    """Rows add up to the table's total, items to their level-1 and level-2 groups."""
+    rows = report.scored
+    added = sum((row.points for row in rows), ZERO)
+    if rows and report.items_total_points and report.items_total_points[0] != added:
         total, cell = report.items_total_points
         yield finding("分值之和与总分值不相等。", cell, arithmetic=f"Σ {added} ≠ {total}")
     for group in report.groups:
@@ -48,7 +45,7 @@ def points(report: Report, finding: Finder) -> Iterator[Finding]:
             for item in report.items
             if group.name == (item.level1 if group.level == 1 else item.level2)
         ]
-        inner = sum(members, Decimal(0))
+        inner = sum(members, ZERO)
         if members and inner != group.points:
             yield finding(
                 f"“{group.name}”的下级分值之和与其分值不相等。",
@@ -59,10 +56,10 @@ def points(report: Report, finding: Finder) -> Iterator[Finding]:
 
 @check("SCR-03", "超分值", "Score over points")
 def over_points(report: Report, finding: Finder) -> Iterator[Finding]:
-    """No item scores more than its points."""
-    for item in report.items:
-        if item.score is not None and item.score > item.points:
-            yield finding("得分超过分值。", item.span, arithmetic=f"{item.score} > {item.points}")
+    """No row scores more than its points."""
+    for row in report.scored:
+        if row.score is not None and row.score > row.points:
+            yield finding("得分超过分值。", row.span, arithmetic=f"{row.score} > {row.points}")
 
 
 @check("SCR-04", "等级与分数", "Grade against score")
@@ -112,49 +109,56 @@ def _benefit_name(text: str) -> str | None:
 
 @check("SCR-06", "未达标却满分", "Full score, target unmet")
 def full_score_unmet(report: Report, finding: Finder) -> Iterator[Finding]:
-    """Full points for quantity, quality or cost while the one figure misses its target."""
-    for level2, item_name in (("数量", "产出数量"), ("质量", "产出质量"), ("成本", "产出成本")):
-        for item in report.items:
-            if item.name.squeezed != item_name or item.score != item.points:
-                continue
-            for row in report.indicators:
-                if row.level2 == level2 and _is_unmet(row):
-                    yield finding(
-                        "指标未达到目标，对应项却得满分。",
-                        row.span,
-                        item.span,
-                        arithmetic=f"{row.actual_value} / {row.target_value}",
-                    )
+    """Full points while the figure misses its target; from 99.5 % on it is minor."""
+    for row in report.indicators:
+        full = _full_score_of(report, row)
+        if full is not None and row.is_met is False:
+            yield finding(
+                "指标未达到目标，对应项却得满分。",
+                row.span,
+                full,
+                arithmetic=f"{row.actual_value} / {row.target_value}",
+                severity=Severity.MINOR if _is_close(row) else None,
+            )
 
 
-def _is_unmet(row: Indicator) -> bool:
-    from govnet.evaluation.quantity import meets  # noqa: PLC0415
+def _full_score_of(report: Report, row: Indicator) -> Span | None:
+    """Where the row's full score stands: in the row itself, or in the table's 产出… item."""
+    if row.points is not None:
+        return row.span if row.score == row.points else None
+    name = f"产出{row.level2}"
+    found = (i for i in report.items if i.name.squeezed == name and i.score == i.points)
+    return next((item.span for item in found), None)
 
-    if row.target_value is None or row.actual_value is None:
+
+def _is_close(row: Indicator) -> bool:
+    target, actual = row.target_value, row.actual_value
+    same = target is not None and actual is not None and target.unit == actual.unit
+    if not same or target is None or actual is None or target.number <= 0:
         return False
-    return meets(row.target_value, row.actual_value) is False
+    return abs(actual.number - target.number) / target.number <= Decimal("0.005")
 
 
 @check("SCR-07", "扣分无说明", "Deduction without a reason")
 def unexplained_deduction(report: Report, finding: Finder) -> Iterator[Finding]:
-    """Each deducted item needs a reason; a total below 100 without any items cannot be checked."""
-    squeezed = report.document.squeezed
-    if squeezed.find(r"扣\d*(?:\.\d+)?分(?:的)?(?:原因|理由|说明)|(?:原因|因此|因而|故)扣\d*分"):
+    """Each deduction needs a reason; a total below 100 without any rows cannot be checked."""
+    rows = report.scored
+    if report.document.squeezed.find(_REASON):
         return
-    for item in report.items:
-        if item.score is not None and item.score < item.points:
+    for row in rows:
+        if row.score is not None and row.score < row.points and not row.explained:
             yield finding(
-                f"“{item.name.squeezed}”扣 {item.points - item.score} 分，全文没有扣分理由。",
-                item.span,
-                arithmetic=f"{item.points} − {item.score} = {item.points - item.score}",
+                f"“{row.name}”扣 {row.points - row.score} 分，全文没有扣分理由。",
+                row.span,
+                arithmetic=f"{row.points} − {row.score} = {row.points - row.score}",
             )
-    if not report.items and report.total_score and report.total_score[0] < 100:
+    if not rows and report.total_score and report.total_score[0] < 100:
         score, place = report.total_score
-        places = [row.label for row in report.indicators[:1]]
+        labels = [row.label for row in report.indicators[:1]]
         yield finding(
             "只有总分，没有分值和分项得分，无法复核，扣分没有说明。",
             place,
-            *places,
+            *labels,
             arithmetic=f"100 − {score} = {100 - score}",
         )
 
