@@ -22,10 +22,11 @@ from govnet.engine.probes.icmp_packet import (
     ECHO_REPLY,
     ECHO_REQUEST,
     ICMP_HEADER_BYTES,
+    REPLY,
     fill_checksum,
     parse_quoted_request,
-    parse_reply,
     request_head,
+    strip_ip_header,
 )
 from govnet.engine.probes.icmp_socket import (
     ANCILLARY_BYTES,
@@ -184,6 +185,7 @@ class IcmpChannel:
         self._counts = COUNTS[icmp.family]
         self._reply_type = ECHO_REPLY[icmp.family]
         self._head = request_head(icmp.family, icmp.ident)
+        self._ident = icmp.ident
         self._has_ip_header = icmp.has_ip_header
         self._queue: deque[_Round] = deque()
         self._sequence = secrets.randbelow(_SEQUENCES)
@@ -414,17 +416,20 @@ class IcmpChannel:
 
     def _take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], source: Peer) -> None:
         """One datagram: accepted only with the right ident, sequence, cookie and source."""
-        reply = parse_reply(data, self._reply_type, self.icmp.ident, self._has_ip_header)
-        if reply is None:
+        if self._has_ip_header:
+            data = strip_ip_header(data)
+        if len(data) < REPLY.size:
             self._counts.malformed += 1
             return
-        sequence, cookie = reply
+        kind, ident, sequence, cookie = REPLY.unpack_from(data)
         run = self._run_of[sequence]
-        if self._cookie_of[sequence] != cookie or run is None:
+        if run is None or self._cookie_of[sequence] != cookie:
             self._take_stray(sequence, cookie)
             return
         index = self._index_of[sequence]
-        if run.peers[index // run.count] != source:
+        if kind != self._reply_type or ident != self._ident:
+            self._counts.malformed += 1
+        elif run.peers[index // run.count] != source:
             self._counts.wrong_source += 1
         elif run.status[index] != WAITING:
             self._take_surplus(run, index)

@@ -23,7 +23,8 @@ ECHO_REPLY: Final = {socket.AF_INET: 0, socket.AF_INET6: 129}
 
 _MIN_IP_HEADER: Final = 20
 _HEAD: Final = struct.Struct("!BBHH")
-_REPLY: Final = struct.Struct("!BxxxHHQ")
+REPLY: Final = struct.Struct("!BxxxHHQ")
+"""Type, identifier, sequence and cookie of an echo reply."""
 _HEADER: Final = struct.Struct("!BxxxHH")
 
 # RFC 792, RFC 1122, RFC 1812 (v4) and RFC 4443 (v6): (type, code) of errors that say that the
@@ -130,28 +131,10 @@ def fill_checksum(message: bytearray) -> None:
     message[2:4] = (0xFFFF - number % 0xFFFF).to_bytes(2, "big")
 
 
-def parse_reply(
-    data: bytes, reply_type: int, ident: int, ip_header: bool
-) -> tuple[int, int] | None:
-    """Sequence and cookie of an echo reply to ``ident``; None for anything else.
-
-    Args:
-        data: a datagram as the socket gave it.
-        reply_type: ``ECHO_REPLY`` of the family.
-        ident: our identifier.
-        ip_header: True for a raw IPv4 socket, whose datagrams start with the IP header.
-    """
-    start = 0
-    if ip_header:
-        start = (data[0] & 0x0F) * 4 if data else 0
-        if start < _MIN_IP_HEADER:
-            return None
-    if len(data) < start + _REPLY.size:
-        return None
-    kind, got_ident, sequence, cookie = _REPLY.unpack_from(data, start)
-    if kind != reply_type or got_ident != ident:
-        return None
-    return sequence, cookie
+def strip_ip_header(data: bytes) -> bytes:
+    """The ICMP message in an IPv4 packet, as a raw IPv4 socket gives it; empty if malformed."""
+    start = (data[0] & 0x0F) * 4 if data else 0
+    return data[start:] if start >= _MIN_IP_HEADER else b""
 
 
 def parse_quoted_request(data: bytes, request_type: int, ident: int) -> tuple[int, bytes] | None:
