@@ -77,6 +77,16 @@ def apply_change(change: Change, detail: Mapping[str, Any] | None = None) -> boo
     return True
 
 
+def apply_changes(changes: Iterable[tuple[Change, Mapping[str, Any]]]) -> int:
+    """Write many changes, each with its detail, in one transaction.
+
+    Returns:
+        how many of them this call won.
+    """
+    with transaction.atomic():
+        return sum(apply_change(change, detail) for change, detail in changes)
+
+
 def close_unmeasured() -> int:
     """Set the targets that are no longer measured to unknown, each with its flip.
 

@@ -1,0 +1,111 @@
+"""What the engine measures, read from the database in one go.
+
+The only place where a credential's secrets leave the database; they stay in the engine's
+memory and have no ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import structlog
+
+from govnet.engine.result import ProbeKind
+from govnet.engine.result import Target as EngineTarget
+from govnet.engine.snmp.model import (
+    AuthProtocol,
+    PrivProtocol,
+    SnmpDevice,
+    V2cCredential,
+    V3Credential,
+)
+from govnet.inventory.models import Credential, Device, Port, SnmpVersion
+from govnet.monitor.models import Target
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Everything to measure at one revision.
+
+    Attributes:
+        targets: all of them; SNMP targets carry no secret.
+        devices: how to poll the device of an SNMP target, by the target's id.
+        ports: ids of the ports of the ledger, by device id and then ifIndex.
+    """
+
+    targets: tuple[EngineTarget, ...] = ()
+    devices: dict[int, SnmpDevice] = field(default_factory=dict)
+    ports: dict[int, dict[int, int]] = field(default_factory=dict)
+
+
+def load() -> Watched:
+    """Read what is to be measured now."""
+    targets, devices = [], {}
+    for row in Target.objects.measured().select_related("device__credential").iterator():
+        target = _target(row)
+        if target.kind is ProbeKind.SNMP:
+            device = _device(row, target)
+            if device is None:
+                log.warning("snmp target has no device with a usable credential", target_id=row.pk)
+                continue
+            devices[row.pk] = device
+        targets.append(target)
+    return Watched(tuple(targets), devices, _ports())
+
+
+def _target(row: Target) -> EngineTarget:
+    return EngineTarget(
+        id=row.pk,
+        kind=ProbeKind(row.kind),
+        address=row.address,
+        interval_s=float(row.interval_s),
+        timeout_s=row.timeout_s,
+        tries=row.tries,
+        params=row.params,
+        reference=row.reference,
+    )
+
+
+def _device(row: Target, target: EngineTarget) -> SnmpDevice | None:
+    device: Device | None = row.device
+    if device is None or device.credential is None:
+        return None
+    credential = snmp_credential(device.credential)
+    if credential is None:
+        return None
+    return SnmpDevice(
+        id=device.pk,
+        address=target.address,
+        credential=credential,
+        port=device.snmp_port,
+        timeout_s=target.timeout_s,
+        tries=target.tries,
+    )
+
+
+def snmp_credential(credential: Credential) -> V2cCredential | V3Credential | None:
+    """A credential of the ledger as the poller takes it; None when it lacks what it needs."""
+    if credential.version == SnmpVersion.V2C:
+        return V2cCredential(credential.community) if credential.community else None
+    if not (credential.user and credential.auth_key):
+        return None
+    with_privacy = bool(credential.priv_protocol and credential.priv_key)
+    return V3Credential(
+        user=credential.user,
+        auth_protocol=AuthProtocol(credential.auth_protocol or AuthProtocol.SHA256),
+        auth_key=credential.auth_key,
+        priv_protocol=PrivProtocol(credential.priv_protocol) if with_privacy else None,
+        priv_key=credential.priv_key if with_privacy else None,
+    )
+
+
+def _ports() -> dict[int, dict[int, int]]:
+    ports: dict[int, dict[int, int]] = defaultdict(dict)
+    known = Port.objects.filter(if_index__isnull=False).order_by()
+    for device_id, if_index, port_id in known.values_list("device_id", "if_index", "pk"):
+        if if_index is not None:
+            ports[device_id][if_index] = port_id
+    return dict(ports)

@@ -1,0 +1,303 @@
+"""The engine process: measures what the inventory asks for, and tells what it found.
+
+One asyncio loop runs all probes. Samples go to the telemetry writer once a second, changes of
+state and last values to the SQL database through the journal, in a thread of its own: neither
+a store nor a database that is away stops the measuring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter
+
+from govnet.config import Config
+from govnet.engine.probes.registry import ProbeRegistry
+from govnet.engine.result import ProbeKind, Result, Target
+from govnet.engine.sampling import Windows
+from govnet.engine.scheduler import Scheduler
+from govnet.engine.snmp.model import DevicePoll, SnmpDevice
+from govnet.engine.snmp.poll import SnmpPoller
+from govnet.engine.snmp.rates import CounterHistory
+from govnet.engine.state import Change, Moment, StateTracker, StoredState
+from govnet.monitor import services
+from govnet.monitor.generate import sync_targets
+from govnet.monitor.watched import Watched, load
+from govnet.runtime.health import Condition, PerMinute, serving_health
+from govnet.runtime.journal import DATABASE_ERRORS, Journal
+from govnet.runtime.locks import only_one
+from govnet.runtime.polls import device_reading, port_readings
+from govnet.runtime.samples import Samples
+from govnet.telemetry.writer import Writer
+
+log = structlog.get_logger()
+
+FOLLOW_S: Final = 2.0
+"""Seconds between two looks at the revision: how soon a change of the inventory is measured."""
+
+FULL_PASS_S: Final = 60.0
+"""Seconds after which everything is read again though no revision was raised: rows written in
+bulk or by hand raise none, and a state that the database missed is set right."""
+
+HAND_OVER_S: Final = 1.0
+STOP_PROBES_S: Final = 1.0
+STOP_WRITER_S: Final = 1.0
+HUNG_S: Final = 5.0
+DATABASE_PATIENCE_S: Final = 30.0
+
+_SAMPLES = Counter("govnet_engine_samples_total", "Rows handed to the telemetry writer")
+
+
+class Engine:
+    """Everything that one probe point does; made and run in the event loop."""
+
+    def __init__(self, config: Config) -> None:
+        self._writer = Writer("engine", config)
+        self._journal = Journal()
+        self._samples = Samples()
+        self._windows = Windows()
+        self._tracker = StateTracker()
+        self._history = CounterHistory()
+        self._poller = SnmpPoller()
+        self._registry = ProbeRegistry()
+        self._scheduler = Scheduler(
+            self._probe, self._on_result, concurrency=config.probe_concurrency
+        )
+        self._watched = Watched()
+        self._revision = -1
+        self._followed_at = -FULL_PASS_S
+        self._restored = False
+        self._beat = time.monotonic()
+        self._probes = PerMinute()
+        self._rows = PerMinute()
+
+    # Life
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Measure until ``stop`` is set, then put everything where it belongs."""
+        await self._registry.start()
+        await self._poller.start()
+        self._scheduler.start()
+        loops = [
+            asyncio.create_task(loop)
+            for loop in (
+                self._follow_for_ever(),
+                self._tick_for_ever(),
+                self._journal.keep_writing(),
+            )
+        ]
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()  # a loop that ends has broken: let the process end with its reason
+        finally:
+            for task in (stopped, *loops):
+                task.cancel()
+            await self._wind_up()
+
+    async def _wind_up(self) -> None:
+        await self._scheduler.stop(STOP_PROBES_S)
+        for result in self._windows.flush():
+            self._keep(result)
+        self._samples.hand_over(self._writer)
+        await self._journal.write(everything=True)
+        on_disk = await asyncio.to_thread(self._writer.close, STOP_WRITER_S)
+        await self._journal.close()
+        await self._poller.close()
+        await self._registry.close()
+        log.info("engine stopped", all_on_disk=on_disk, changes_lost=self._journal.changes_waiting)
+
+    # What to measure
+
+    async def _follow_for_ever(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except DATABASE_ERRORS as error:
+                log.warning("cannot read what to measure, going on as before", reason=str(error))
+            await asyncio.sleep(FOLLOW_S)
+
+    async def _follow(self) -> None:
+        """Read everything again when the revision was raised or a minute has passed."""
+        revision = await self._journal.ask(services.revision)
+        due = time.monotonic() >= self._followed_at + FULL_PASS_S
+        if revision == self._revision and not due:
+            return
+        watched = await self._journal.ask(_sync_and_load)
+        self._revision, self._followed_at = revision, time.monotonic()
+        if watched != self._watched:
+            self._adopt(watched)
+        stored = await self._journal.ask(services.stored_states)
+        self._compare(stored)
+
+    def _adopt(self, watched: Watched) -> None:
+        """Measure exactly this from now on."""
+        gone = {d.id for d in self._watched.devices.values()}
+        gone -= {d.id for d in watched.devices.values()}
+        for device_id in gone:
+            self._poller.forget(device_id)
+            self._history.forget(device_id)
+        self._watched = watched
+        self._record(self._tracker.set_targets(watched.targets, Moment.now()))
+        for result in self._windows.set_targets(watched.targets):
+            self._keep(result)
+        self._scheduler.set_targets(watched.targets)
+        log.info("measuring", targets=len(watched.targets), devices=len(watched.devices))
+
+    def _compare(self, stored: dict[int, StoredState]) -> None:
+        """At the first time go on from the stored states; later set right what differs."""
+        now = Moment.now()
+        if not self._restored:
+            self._restored = True
+            self._record(self._tracker.restore(stored, now))
+            return
+        if self._journal.changes_waiting:
+            return
+        for target in self._watched.targets:
+            was = stored.get(target.id)
+            state = self._tracker.state(target.id)
+            if was is not None and was.state is not state:
+                self._journal.change(
+                    Change(target.id, was.state, state, now.wall, now.wall, "set_right")
+                )
+
+    # Measuring
+
+    async def _probe(self, target: Target) -> Result:
+        device = self._watched.devices.get(target.id)
+        if target.kind is not ProbeKind.SNMP or device is None:
+            return await self._registry.probe(target)
+        return await self._poll(target, device)
+
+    async def _poll(self, target: Target, device: SnmpDevice) -> Result:
+        poll = await self._poller.poll(replace(device, tries=target.tries))
+        self._take_poll(poll)
+        return Result(
+            target.id,
+            poll.ts,
+            poll.outcome,
+            sent=poll.sent,
+            received=poll.received,
+            rtt_ms=poll.rtt_ms,
+            reason=poll.reason,
+            detail=_detail(poll),
+        )
+
+    def _take_poll(self, poll: DevicePoll) -> None:
+        deltas = self._history.deltas(poll)
+        self._samples.add_poll(deltas)
+        reading = device_reading(poll, deltas)
+        if reading is not None:
+            ports = self._watched.ports.get(poll.device_id, {})
+            self._journal.readings(reading, port_readings(poll.ts, deltas, ports))
+
+    def _on_result(self, result: Result) -> None:
+        """Called in the loop with every result: must stay cheap."""
+        self._probes.add()
+        self._record(self._tracker.observe(result, Moment.now()), result.detail)
+        after_s = self._tracker.recheck_after(result.target_id)
+        if after_s is not None:
+            self._scheduler.hurry(result.target_id, after_s)
+        for merged in self._windows.add(result):
+            self._keep(merged)
+
+    def _keep(self, result: Result) -> None:
+        self._samples.add(result)
+        self._journal.last_value(result)
+
+    def _record(self, changes: list[Change], detail: dict[str, Any] | None = None) -> None:
+        for change in changes:
+            log.info(
+                "state changed",
+                target_id=change.target_id,
+                old=change.old.value,
+                new=change.new.value,
+                reason=change.reason,
+            )
+            self._journal.change(change, detail)
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            self._record(self._tracker.tick(Moment.now()))
+            rows = self._samples.hand_over(self._writer)
+            self._rows.add(rows)
+            _SAMPLES.inc(rows)
+            await asyncio.sleep(HAND_OVER_S)
+
+    # How it goes
+
+    def condition(self) -> Condition:
+        """What ``/healthz`` of the engine says; asked in another thread."""
+        writer = self._writer.status()
+        schedule = self._scheduler.stats()
+        hung_s = max(time.monotonic() - self._beat - HAND_OVER_S, 0.0)
+        failing_s = self._journal.failing_s
+        detail = writer["alarm"]
+        if hung_s > HUNG_S:
+            detail = f"The event loop has stood still for {hung_s:.0f} s."
+        elif failing_s > DATABASE_PATIENCE_S:
+            detail = f"The database has taken nothing for {failing_s:.0f} s."
+        return Condition(
+            lag_s=max(hung_s, failing_s, schedule.lateness_p99_s),
+            counters={
+                "targets": schedule.targets,
+                "probes_per_second": round(self._probes.value() / 60, 2),
+                "samples_per_minute": self._rows.value(),
+                "flips_per_minute": self._journal.flips.value(),
+                "changes_waiting": self._journal.changes_waiting,
+                "runs_skipped": schedule.skipped,
+                "blind": float(self._tracker.blind),
+                "store_lag_s": writer["lag_s"],
+                "spooled_bytes": writer["spooled_bytes"],
+                "rows_dropped": writer["rows_dropped"],
+            },
+            detail=detail,
+        )
+
+
+def _sync_and_load() -> Watched:
+    sync_targets()
+    return load()
+
+
+def _detail(poll: DevicePoll) -> dict[str, Any]:
+    """What a person wants to see of a poll."""
+    if poll.system is None:
+        return {}
+    interfaces = len(poll.interfaces) if poll.interfaces is not None else 0
+    return {
+        "name": poll.system.name,
+        "uptime_s": poll.system.uptime_s,
+        "vendor": poll.vendor,
+        "interfaces": interfaces,
+    }
+
+
+async def _run(config: Config) -> None:
+    engine = Engine(config)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with serving_health("engine", config.engine_health_port, engine.condition):
+        await engine.run(stop)
+
+
+def run_engine(config: Config) -> int:
+    """Measure until told to stop.
+
+    Returns:
+        the exit code.
+
+    Raises:
+        AlreadyRunningError: this data directory has an engine.
+    """
+    with only_one(config.data_dir, "engine"):
+        asyncio.run(_run(config))
+    return 0
