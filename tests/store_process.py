@@ -17,7 +17,11 @@ import httpx
 from govnet.config import Config, get_config, get_secrets
 from govnet.telemetry.client import forget_client
 
-_MAIN = "from govnet.config import get_config; from govnet.runtime.store import run_store; raise SystemExit(run_store(get_config()))"
+_MAIN = """
+from govnet.config import get_config
+from govnet.runtime.store import run_store
+raise SystemExit(run_store(get_config()))
+"""
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ connection pool below is thread-safe.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ USER: Final = "govnet"
 DATABASE: Final = "govnet"
 CONNECT_TIMEOUT_S: Final = 3
 ANSWER_TIMEOUT_S: Final = 20
+
+# It warns of every failed exchange; we count and report each failure ourselves, once.
+logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
 
 Answer = TypeVar("Answer")
 

@@ -247,11 +247,18 @@ def _total(name: str, expression: str) -> Measure:
     return Measure(name, "sum", expression, "UInt64")
 
 
-def _spread(name: str, expression: str) -> tuple[Measure, ...]:
-    """Sum, count, minimum and maximum of an expression that is NULL where nothing was measured."""
+def _mean(name: str, expression: str) -> tuple[Measure, ...]:
+    """Sum and count of an expression that is NULL where nothing was measured."""
     return (
         Measure(f"{name}_sum", "sum", f"toFloat64(ifNull({expression}, 0))", "Float64"),
         _total(f"{name}_count", f"isNotNull({expression})"),
+    )
+
+
+def _spread(name: str, expression: str) -> tuple[Measure, ...]:
+    """As ``_mean``, with minimum and maximum."""
+    return (
+        *_mean(name, expression),
         Measure(f"{name}_min", "min", expression, "Nullable(Float32)"),
         Measure(f"{name}_max", "max", expression, "Nullable(Float32)"),
     )
@@ -289,11 +296,11 @@ PROBE_RESULT = Family(
         _total("sent_total", f"if(outcome != {_OUTCOME_UNKNOWN}, sent, 0)"),
         _total("received_total", f"if(outcome != {_OUTCOME_UNKNOWN}, received, 0)"),
         *_spread("rtt", _known("rtt_ms")),
-        *_spread("jitter", _known("jitter_ms")),
-        *_spread("dns", _known("dns_ms")),
-        *_spread("connect", _known("connect_ms")),
-        *_spread("tls", _known("tls_ms")),
-        *_spread("first_byte", _known("first_byte_ms")),
+        *_mean("jitter", _known("jitter_ms")),
+        *_mean("dns", _known("dns_ms")),
+        *_mean("connect", _known("connect_ms")),
+        *_mean("tls", _known("tls_ms")),
+        *_mean("first_byte", _known("first_byte_ms")),
     ),
 )
 
