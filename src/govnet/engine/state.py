@@ -57,7 +57,8 @@ class StateRules:
         restore_runs: runs in a row within limits before a degraded target is up.
         loss_enter: share of requests lost at which a target becomes degraded.
         loss_exit: share of requests lost at which it may be up again.
-        loss_window: requests that the loss is averaged over (exponentially).
+        loss_window: requests that the loss is averaged over (exponentially); judged once half
+            of it is filled.
         stale_intervals: intervals without a usable result before a target is unknown.
         sight_wait_s: seconds that a failed target waits for proof of sight before it is
             unknown.
@@ -451,7 +452,7 @@ class StateTracker:
     def _maybe_degrade(self, track: _Track, at: Moment) -> list[Change]:
         if track.limited >= self.rules.degrade_runs:
             return self._flip(track, State.DEGRADED, track.limited_since, track.reason, at)
-        measured = track.sent >= min(10, self.rules.loss_window)
+        measured = track.sent >= self.rules.loss_window / 2
         if measured and track.loss >= self.rules.loss_enter:
             return self._flip(track, State.DEGRADED, track.loss_since, "loss", at)
         return []
