@@ -209,7 +209,7 @@ class V3Agent:
                     varbind = found.get(f"{column.oid}.{index}")
                     cells.append(None if varbind is None else _cell(varbind.value, read))
                 if any(cell is not None for cell in cells):
-                    read.rows[index] = cells
+                    read.loose[index] = cells
 
     async def walk(self, oid: str, max_rows: int) -> list[VarBind]:
         """All variables under an OID, at most ``max_rows``.

@@ -27,6 +27,9 @@ ROWS = Counter("govnet_snmp_interface_rows_total", "Interface rows read")
 PROBLEMS = Counter("govnet_snmp_problems_total", "Polls that are not OK, by reason", ["reason"])
 
 
+_OUTCOMES = {outcome: POLLS.labels(outcome.name.lower()) for outcome in Outcome}
+
+
 @dataclass(slots=True)
 class Exchange:
     """One GET for a person: values by OID, counts and trace, reason code when it failed."""
@@ -181,7 +184,7 @@ def _count(poll: DevicePoll, stats: ExchangeStats) -> None:
     poll.odd_sources, poll.rtt_ms = stats.odd_sources, stats.rtt_ms
     REQUESTS.inc(stats.sent)
     ANSWERS.inc(stats.received)
-    POLLS.labels(poll.outcome.name.lower()).inc()
+    _OUTCOMES[poll.outcome].inc()
     if poll.interfaces is not None:
         ROWS.inc(len(poll.interfaces))
     if poll.reason:

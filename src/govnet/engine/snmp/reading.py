@@ -223,6 +223,7 @@ class Reader:
                 poll.reason = poll.reason or read.problem
             kept = self._memory.inventory = _inventory(read, table)
             poll.inventory_fresh = True
+        table.if_index = kept.if_index  # the same object while nothing changes: cheap to compare
         table.name, table.alias = kept.name, kept.alias
         table.if_type, table.speed_mbps = kept.if_type, kept.speed_mbps
 
@@ -280,8 +281,8 @@ def _numbers(found: dict[str, VarBind]) -> dict[str, int]:
 
 def _lacks(read: TableRead, name: str) -> bool:
     """Whether a table with rows has no value at all in a column."""
-    if not read.rows or name not in read.columns.names:
-        return bool(read.rows)
+    if not len(read) or name not in read.columns.names:
+        return bool(len(read))
     at = read.columns.names.index(name)
     return all(row[at] is None for row in read.rows.values())
 
@@ -299,7 +300,8 @@ def _inventory(read: TableRead, table: InterfaceTable) -> Inventory:
     """Attributes in the order of the counters' rows; what is missing is empty or 0."""
     at = {name: i for i, name in enumerate(INVENTORY.names)}
     nothing: list[Cell] = [None] * len(at)
-    rows = [read.rows.get(index, nothing) for index in table.if_index.tolist()]
+    found = read.rows
+    rows = [found.get(index, nothing) for index in table.if_index.tolist()]
     speeds = [_speed_mbps(row[at["high_speed"]], row[at["speed"]]) for row in rows]
     types = [value if isinstance(value := row[at["if_type"]], int) else 0 for row in rows]
     return Inventory(

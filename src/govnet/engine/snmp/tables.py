@@ -1,17 +1,19 @@
 """Conceptual tables read column-wise: which columns, and the walk as a pure state machine.
 
 ``BulkWalk`` says what to ask next and takes the answers' octets. Its fast path expects what
-nearly every agent sends, whole rows with the same index in every column, and compares whole
-OIDs with prepared octets; anything else goes through the slow path, cell by cell, which knows
-sparse columns, cut rows, wrong types and hostile orders.
+nearly every agent sends, whole rows with the same index in every column, and takes a row by
+one regular expression over octets (some 0.2 us a cell, half of what a Python loop takes); anything else
+goes through the slow path, cell by cell, which knows sparse columns, cut rows, wrong types and
+hostile orders.
 """
 
 from __future__ import annotations
 
 import array
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ ANSWER_OCTETS: Final = 1400  # what fits an Ethernet MTU with room for tunnels
 HEADER_OCTETS: Final = 60
 SCALAR_OCTETS: Final = 22
 MAX_ROWS: Final = 4096
-MAX_SHAPES: Final = 8192  # row shapes kept per column set, shared by all devices
+MAX_TAILS: Final = 8192  # requests kept per column set, shared by all devices
 
 Cell = int | bytes | None
 
@@ -38,14 +40,7 @@ class Column(NamedTuple):
     size: int
 
 
-class RowShape(NamedTuple):
-    """A row's index; per column: expected OID and tag, offset of the length, its limit."""
-
-    number: int
-    cells: tuple[tuple[bytes, int, int], ...]
-
-
-_VALUE_OCTETS: Final = {Tag.COUNTER64: 8}
+_WIDTHS: Final = {Tag.COUNTER64: 8}  # octets of the largest value; 4 for the other types
 
 
 class ColumnSet:
@@ -62,7 +57,7 @@ class ColumnSet:
         self.names = tuple(column.name for column in columns)
         self.prefixes = tuple(ber.encode_oid(column.oid) for column in columns)
         self.tags = tuple(column.tag for column in columns)
-        self.shapes: dict[bytes, RowShape] = {}
+        self._patterns: dict[int, re.Pattern[bytes]] = {}
         self.tails: dict[tuple[bytes, int, tuple[str, ...]], Ask] = {}
         self.ladder = _ladder(columns, scalars)
         self._subsets: dict[frozenset[str], ColumnSet] = {}
@@ -76,20 +71,41 @@ class ColumnSet:
             self._subsets[absent] = ColumnSet(*kept)
         return self._subsets[absent]
 
-    def shape(self, suffix: bytes) -> RowShape | None:
-        """The row shape of an index's octets; None when they are not one sub-identifier."""
-        index = index_of(suffix)
-        if index is None:
-            return None
-        cells = []
-        for prefix, tag in zip(self.prefixes, self.tags, strict=True):
-            expected = ber.tlv(Tag.OID, prefix + suffix) + bytes((tag,))
-            cells.append((expected, 2 + len(expected), _VALUE_OCTETS.get(tag, 4)))
-        shape = RowShape(index, tuple(cells))
-        if len(self.shapes) >= MAX_SHAPES:
-            self.shapes.clear()
-        self.shapes[suffix] = shape
-        return shape
+    def pattern(self, index_octets: int) -> re.Pattern[bytes]:
+        """What matches a row whose index takes so many octets (1 to 5)."""
+        found = self._patterns.get(index_octets)
+        if found is None:
+            found = self._patterns[index_octets] = _row_pattern(self, index_octets)
+        return found
+
+
+def _row_pattern(columns: ColumnSet, index_octets: int) -> re.Pattern[bytes]:
+    """A row in step: every varbind whole, the same index in each, the right type in each.
+
+    The first group, in a look-ahead, is the index; every cell repeats it by back reference.
+    A cell has an alternative per value length, so lengths and values always agree; of all the
+    further groups exactly one per cell takes part, and that is its value.
+    """
+    cells = [
+        _cell_pattern(prefix, tag, index_octets)
+        for prefix, tag in zip(columns.prefixes, columns.tags, strict=True)
+    ]
+    first = columns.prefixes[0]
+    index = rb"[\x81-\xff]" * (index_octets > 1) + rb"[\x80-\xff]" * (index_octets - 2)
+    oid = re.escape(bytes((Tag.OID, len(first) + index_octets)) + first)
+    ahead = rb"(?=0." + oid + rb"(" + index + rb"[\x00-\x7f]))"
+    return re.compile(ahead + b"".join(cells), re.DOTALL)
+
+
+def _cell_pattern(prefix: bytes, tag: Tag, index_octets: int) -> bytes:
+    width = _WIDTHS.get(tag, 4)
+    oid_octets = len(prefix) + index_octets
+    choices = []
+    for octets in range(1, width + 2):
+        head = bytes((4 + oid_octets + octets, Tag.OID, oid_octets)) + prefix
+        value = b"(" + b"." * octets + b")" if octets <= width else rb"\x00(" + b"." * width + b")"
+        choices.append(re.escape(head) + rb"\1" + re.escape(bytes((tag, octets))) + value)
+    return b"0(?:" + b"|".join(choices) + b")"
 
 
 def _ladder(columns: Sequence[Column], scalars: int) -> tuple[tuple[int, int], ...]:
@@ -157,15 +173,30 @@ class TableRead:
 
     Attributes:
         columns: what was asked.
-        rows: ifIndex to one cell per column.
+        indexes: ifIndex of the rows that came in step, increasing.
+        cells: their cells, row after row.
+        loose: ifIndex to cells of the rows that came otherwise.
         scalars: value by the OID asked (without the trailing 0); only what was there.
         problem: reason code of why the table may be incomplete; empty when it is whole.
     """
 
     columns: ColumnSet
-    rows: dict[int, list[Cell]] = field(default_factory=dict)
+    indexes: list[int] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
+    loose: dict[int, list[Cell]] = field(default_factory=dict)
     scalars: dict[str, Cell] = field(default_factory=dict)
     problem: str = ""
+
+    def __len__(self) -> int:
+        return len(self.indexes) + len(self.loose)
+
+    @property
+    def rows(self) -> dict[int, list[Cell]]:
+        """Cells by ifIndex."""
+        width = len(self.columns.columns)
+        cells: list[Cell] = list(self.cells)
+        whole = {row: cells[i * width : (i + 1) * width] for i, row in enumerate(self.indexes)}
+        return whole | self.loose
 
 
 class Ask(NamedTuple):
@@ -214,7 +245,7 @@ class BulkWalk:
     def ask(self, rows: int, width: int) -> Ask:
         """The next request for at most so many rows and columns; 0 rows is GETNEXT."""
         if self._known_rows:
-            rows = min(rows, max(1, self._known_rows - len(self.read.rows)))
+            rows = min(rows, max(1, self._known_rows - len(self.read)))
         self._rows_asked = max(1, rows)
         if self._steps is None and width >= len(self._all):
             return self._ask_rows(rows)
@@ -230,7 +261,7 @@ class BulkWalk:
         ask = tails.get(key)
         if ask is None:
             ask = self._request([prefix + self._row_cursor for prefix in self._set.prefixes], rows)
-            if len(tails) >= MAX_SHAPES:
+            if len(tails) >= MAX_TAILS:
                 tails.clear()
             tails[key] = ask
         return ask
@@ -253,7 +284,7 @@ class BulkWalk:
             pos = self._feed_rows(data, pos, end)
         if not self.done and (pos < end or self._steps is not None):
             self._feed_cells(data, pos, end)
-        if len(self.read.rows) > self._max_rows:
+        if len(self.read) > self._max_rows:
             self._fail("too_many_rows")
 
     @property
@@ -283,49 +314,31 @@ class BulkWalk:
     def _feed_rows(self, data: bytes, pos: int, end: int) -> int:
         """Whole rows in step; returns where something else (or the end) begins.
 
-        The loop is the product's hottest: what it does not recognise it leaves to
-        ``_feed_cells``, so it needs no error handling of its own.
+        The product's hottest loop. What it does not recognise it leaves to ``_feed_cells``,
+        so it needs no error handling of its own.
         """
-        shapes, rows, from_bytes = self._set.shapes, self.read.rows, int.from_bytes
+        read, width = self.read, len(self._all)
         index_at = 4 + len(self._set.prefixes[0])
-        last, stop = self._row_last, self._stop
-        try:
-            while pos < end:
-                suffix = data[pos + index_at : pos + 4 + data[pos + 3]]
-                shape = shapes.get(suffix) or self._set.shape(suffix)
-                if shape is None or shape.number <= last:
-                    break
-                row: list[Cell] = []
-                p = pos
-                for expected, length_at, limit in shape.cells:
-                    q = p + length_at
-                    n = data[q]
-                    e = q + 1 + n
-                    if (
-                        data[p] != 0x30
-                        or data[p + 1] != e - p - 2
-                        or not data.startswith(expected, p + 2)
-                        or (not 0 < n <= limit and (n != limit + 1 or data[q + 1]))
-                    ):
-                        break
-                    row.append(from_bytes(data[q + 1 : e], "big"))
-                    p = e
-                else:
-                    if p > end:
-                        break
-                    last = shape.number
-                    rows[last] = row
-                    self._row_cursor = suffix
-                    self.cells_taken += len(row)
-                    pos = p
-                    if last == stop and len(rows) >= self._known_rows:
-                        self.done = True
-                        break
-                    continue
+        while pos + 4 <= end:
+            octets = data[pos + 3] + 4 - index_at
+            if not 1 <= octets <= 5:
                 break
-        except IndexError:
-            pass  # cut off: the slow path says how
-        self._row_last = last
+            row = self._set.pattern(octets).match(data, pos, end)
+            if row is None:
+                break
+            values = filter(None, row.groups())
+            suffix = next(values)
+            index = suffix[0] if octets == 1 else ber.sub_ids(suffix)[0]
+            if index <= self._row_last:
+                break
+            read.cells.extend(map(int.from_bytes, values))
+            read.indexes.append(index)
+            self._row_cursor, self._row_last = suffix, index
+            self.cells_taken += width
+            pos = row.end()
+            if index == self._stop and len(read) >= self._known_rows:
+                self.done = True
+                break
         return pos
 
     def _out_of_step(self) -> list[_Step]:
@@ -363,8 +376,8 @@ class BulkWalk:
             return
         step.cursor, step.last = suffix, index
         self.cells_taken += 1
-        row = self.read.rows.setdefault(index, [None] * len(self._all))
-        step.open = index != self._stop or len(self.read.rows) < self._known_rows
+        row = self.read.loose.setdefault(index, [None] * len(self._all))
+        step.open = index != self._stop or len(self.read) < self._known_rows
         row[column] = self._typed(self._set.tags[column], varbind)
 
     def _typed(self, tag: Tag, varbind: RawVarBind) -> Cell:
@@ -399,20 +412,17 @@ def _after(oid: bytes, asked: bytes) -> bool:
 
 def matrix(read: TableRead) -> tuple[NDArray[np.uint32], UintArray, BoolArray]:
     """Index, values and mask of a table of numbers, ordered by index."""
-    rows = read.rows
     width = len(read.columns.columns)
-    index = np.fromiter(rows, dtype=np.uint32, count=len(rows))
-    cells = [cell for row in rows.values() for cell in row]
-    try:  # nearly always every cell is a number; anything else raises
-        values = np.frombuffer(array.array("Q", cast("list[int]", cells)), dtype=np.uint64)
-        valid = np.ones(len(cells), dtype=np.bool_)
-    except TypeError:
-        valid = np.fromiter((type(cell) is int for cell in cells), np.bool_, len(cells))
-        numbers = (cell if type(cell) is int else 0 for cell in cells)
-        values = np.fromiter(numbers, np.uint64, len(cells))
-    shape = (len(rows), width)
-    values, valid = values.reshape(shape), valid.reshape(shape)
-    if len(index) > 1 and not (index[:-1] < index[1:]).all():
-        order = np.argsort(index)
-        index, values, valid = index[order], values[order], valid[order]
-    return index, values, valid
+    index = np.array(read.indexes, dtype=np.uint32)
+    values = np.frombuffer(array.array("Q", read.cells), dtype=np.uint64).reshape(-1, width)
+    valid = np.ones(values.shape, dtype=np.bool_)
+    if not read.loose:
+        return index, values, valid
+    cells = [cell for row in read.loose.values() for cell in row]
+    numbers = [cell if isinstance(cell, int) else 0 for cell in cells]
+    there = [isinstance(cell, int) for cell in cells]
+    index = np.concatenate([index, np.array(list(read.loose), dtype=np.uint32)])
+    values = np.concatenate([values, np.array(numbers, dtype=np.uint64).reshape(-1, width)])
+    valid = np.concatenate([valid, np.array(there, dtype=np.bool_).reshape(-1, width)])
+    order = np.argsort(index)
+    return index[order], values[order], valid[order]
