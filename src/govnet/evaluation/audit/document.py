@@ -74,28 +74,22 @@ class Document:
         return self.text[span.start : span.end]
 
 
-_VARIANTS = str.maketrans("≧≦﹪═〔〕【】", "≥≤%=()()")
-
-
-def _half_width(character: str) -> str:
-    # Not NFKC: it would turn ① into 1 and lose the scoring points.
-    if "\uff01" <= character <= "\uff5e":
-        return chr(ord(character) - 0xFEE0)
-    return character.translate(_VARIANTS)
+# Not NFKC: it would turn ① into 1 and lose the scoring points.
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HALF_WIDTH.update(str.maketrans("≧≦﹪═〔〕【】", "≥≤%=()()"))
 
 
 def squeeze(text: str) -> str:
     """Text without white space and in half width: 「项 目 名 称：」 → 「项目名称:」."""
-    return "".join(_half_width(character) for character in text if not character.isspace())
+    return "".join(text.translate(_HALF_WIDTH).split())
 
 
 class Squeezed:
     """Squeezed text with a map back to the source offsets."""
 
     def __init__(self, source: str) -> None:
-        kept = [(i, _half_width(c)) for i, c in enumerate(source) if not c.isspace()]
-        self.text = "".join(character for _, character in kept)
-        self._offsets = [offset for offset, _ in kept]
+        self.text = squeeze(source)
+        self._offsets = [i for i, character in enumerate(source) if not character.isspace()]
 
     def span(self, start: int, end: int) -> Span:
         """The source span of a stretch of the squeezed text."""
