@@ -48,10 +48,8 @@ def interface_columns(
 ) -> dict[str, ColumnData]:
     """Interface samples with no packets, errors or discards."""
     zero = np.zeros(len(ts), dtype=np.int64)
-    columns: dict[str, ColumnData] = {
-        name: zero
-        for name in ("in_packets", "out_packets", "in_errors", "out_errors", "in_discards")
-    }
+    names = ("in_packets", "out_packets", "in_errors", "out_errors", "in_discards")
+    columns: dict[str, ColumnData] = dict.fromkeys(names, zero)
     return columns | {
         "ts": ts,
         "device_id": zero + device_id,

@@ -14,7 +14,7 @@ import pytest
 from govnet.telemetry.client import connect
 from govnet.telemetry.writer import Writer
 from tests.store_process import StoreProcess, store_process
-from tests.telemetry.samples import number
+from tests.telemetry.samples import number, probe_columns
 
 KILLS = 20
 NUMBERS_PER_WRITER = 10_000_000
@@ -112,8 +112,6 @@ def test_a_block_announced_but_never_stored_is_accepted_at_the_next_try(tmp_path
 
 
 def test_an_hour_of_batches_is_replayed_once_when_the_store_comes_back(tmp_path: Path) -> None:
-    from tests.telemetry.samples import probe_columns
-
     batches = 300
     with store_process(tmp_path) as store:
         store.kill()

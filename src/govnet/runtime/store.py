@@ -112,9 +112,10 @@ TRANSPORT_ARGUMENTS: Final = frozenset(
 )
 
 _INSERT_HEAD = re.compile(
-    rb"\s*INSERT\s+INTO\s.{0,8192}?\sFORMAT\s+(\w+)[ \t]*;?[ \t]*(?:\r?\n|\Z)", re.I | re.S
+    rb"\s*INSERT\s+INTO\s.{0,8192}?\sFORMAT\s+(\w+)[ \t]*;?[ \t]*(?:\r?\n|\Z)",
+    re.IGNORECASE | re.DOTALL,
 )
-_FORMAT_CLAUSE = re.compile(r"\sFORMAT\s+(\w+)[ \t]*;?\s*\Z", re.I)
+_FORMAT_CLAUSE = re.compile(r"\sFORMAT\s+(\w+)[ \t]*;?\s*\Z", re.IGNORECASE)
 _ERROR_CODE = re.compile(r"Code: (\d+)\.")
 _CODECS: Final = {"gzip": "gzip", "zstd": "zstd", "lz4": "lz4", "br": "brotli"}
 
@@ -242,7 +243,7 @@ class Session:
         head = _FORMAT_CLAUSE.sub("", statement.sql)
         inserter = self._connection.send_insert(head, statement.insert_format)
         with inserter:
-            inserter.append(statement.data)
+            inserter.append(statement.data)  # type: ignore[no-untyped-call]  # chdb
             done = inserter.finish()
         summary = {"written_rows": str(done.rows_written), "written_bytes": str(done.bytes_written)}
         return Answer(b"", statement.insert_format, summary)
@@ -634,7 +635,7 @@ def run_store(config: Config) -> int:
         try:
             engine = _open_engine(config)
         except (StoreError, SchemaTooNewError, OSError) as error:
-            log.error("store not started", reason=str(error))
+            log.error("store not started", reason=str(error))  # noqa: TRY400  # a sentence, no trace
             return 1
         try:
             return _serve(engine, config)
@@ -659,7 +660,7 @@ def _serve(engine: Engine, config: Config) -> int:
     try:
         listener = socket.create_server((LOOPBACK, config.store_port))
     except OSError as error:
-        log.error("store not started", port=config.store_port, reason=str(error))
+        log.error("store not started", port=config.store_port, reason=str(error))  # noqa: TRY400
         return 1
     # uvicorn raises a caught signal again once it has stopped; the engine still has to close.
     for number in (signal.SIGTERM, signal.SIGINT):

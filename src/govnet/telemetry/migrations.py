@@ -1,3 +1,4 @@
+# ruff: noqa: S608 -- every name in these statements is declared in the schema
 """Bring a column store to the declared schema: check, then act, and record what was done.
 
 Every step looks at what the store holds and changes only what differs, so a migration can be

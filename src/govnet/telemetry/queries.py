@@ -541,15 +541,16 @@ def latest_probe(
         return {}
     columns = ("outcome", "sent", "received", "rtt_ms", "jitter_ms", "reason")
     # In a tuple, because argMax alone skips NULL and would show an older round-trip time.
+    latest = f"argMax(tuple({', '.join(columns)}), ts) AS latest"
+    picked = ", ".join(f"tupleElement(latest, {n}) AS {c}" for n, c in enumerate(columns, 1))
     sql = (
-        "SELECT target_id, toUnixTimestamp64Milli(max(ts)) AS at,"
-        f" argMax(tuple({', '.join(columns)}), ts) AS latest,"
-        + ", ".join(f" tupleElement(latest, {n}) AS {c}" for n, c in enumerate(columns, 1))
-        + f" FROM probe_result WHERE target_id IN {{targets:Array(UInt32)}} AND {_PERIOD}"
-        " GROUP BY target_id"
+        f"SELECT target_id, at, {picked}"
+        f" FROM (SELECT target_id, toUnixTimestamp64Milli(max(ts)) AS at, {latest}"
+        f" FROM probe_result WHERE target_id IN {{targets:Array(UInt32)}} AND {_PERIOD}"
+        " GROUP BY target_id)"
     )
     parameters = _recent(within_s, now) | {"targets": sorted(set(target_ids))}
-    answer = _ask(client, sql, parameters).select(["target_id", "at", *columns])
+    answer = _ask(client, sql, parameters)
     return {
         int(row["target_id"]): LatestProbe(
             ts=row["at"] / 1000,
