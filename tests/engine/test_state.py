@@ -113,7 +113,7 @@ def test_two_failures_and_an_answer_change_nothing() -> None:
     world = up(1)
     for _ in range(5):
         assert world.repeat(1, FAILED, 2) == []
-        assert world.repeat(1, OK, 30) == []
+        assert world.repeat(1, OK, 60) == []
     assert world.state(1) is UP
 
 
@@ -521,6 +521,7 @@ def test_whatever_happens_down_is_proven(events: list[tuple[object, ...]]) -> No
             case ("jump", float(seconds)):
                 world.step += seconds
                 oracle.jump()
+                assert world.wait(0.0) == []  # noticed before anything else is judged
     for target_id, state in oracle.state.items():
         assert world.state(target_id) is state
 
