@@ -6,7 +6,6 @@ memory and have no ``repr``.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 import structlog
@@ -33,12 +32,12 @@ class Watched:
     Attributes:
         targets: all of them; SNMP targets carry no secret.
         devices: how to poll the device of an SNMP target, by the target's id.
-        ports: ids of the ports of the ledger, by device id and then ifIndex.
+        ports: ids of the ports of the ledger, by device id and ifIndex.
     """
 
     targets: tuple[EngineTarget, ...] = ()
     devices: dict[int, SnmpDevice] = field(default_factory=dict)
-    ports: dict[int, dict[int, int]] = field(default_factory=dict)
+    ports: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 def load() -> Watched:
@@ -102,10 +101,7 @@ def snmp_credential(credential: Credential) -> V2cCredential | V3Credential | No
     )
 
 
-def _ports() -> dict[int, dict[int, int]]:
-    ports: dict[int, dict[int, int]] = defaultdict(dict)
+def _ports() -> dict[tuple[int, int], int]:
     known = Port.objects.filter(if_index__isnull=False).order_by()
-    for device_id, if_index, port_id in known.values_list("device_id", "if_index", "pk"):
-        if if_index is not None:
-            ports[device_id][if_index] = port_id
-    return dict(ports)
+    rows = known.values_list("device_id", "if_index", "pk")
+    return {(device, index): port for device, index, port in rows if index is not None}

@@ -77,10 +77,12 @@ class Journal:
         self._results[result.target_id] = result
 
     def readings(
-        self, device: services.DeviceReading, ports: Iterable[services.PortReading]
+        self,
+        devices: Iterable[services.DeviceReading],
+        ports: Iterable[services.PortReading],
     ) -> None:
-        """A device's last poll; written with the next refresh."""
-        self._devices[device.device_id] = device
+        """What the last polls said; written with the next refresh."""
+        self._devices.update((device.device_id, device) for device in devices)
         self._ports.update((port.port_id, port) for port in ports)
 
     # How it goes

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from govnet.engine.result import Result
-from govnet.engine.snmp.rates import Deltas, merge_columns
+from govnet.engine.snmp.rates import Columns, Deltas, merge_columns
 from govnet.telemetry.writer import Writer
 
 _PHASES: Final = {
@@ -37,8 +33,7 @@ class Samples:
 
     def __init__(self) -> None:
         self._rows: list[tuple[object, ...]] = []
-        self._interfaces: list[Mapping[str, NDArray[np.generic]]] = []
-        self._devices: list[Mapping[str, NDArray[np.generic]]] = []
+        self._polls: dict[str, list[Columns]] = {"interface_sample": [], "device_sample": []}
 
     def add(self, result: Result) -> None:
         """Take one probe result."""
@@ -57,12 +52,10 @@ class Samples:
             )
         )
 
-    def add_poll(self, deltas: Deltas) -> None:
-        """Take one SNMP poll, which is columns already."""
-        if deltas.interface:
-            self._interfaces.append(deltas.interface)
-        if deltas.device:
-            self._devices.append(deltas.device)
+    def add_polls(self, deltas: Deltas) -> None:
+        """Take SNMP polls, which are columns already."""
+        self._polls["interface_sample"].append(deltas.interface)
+        self._polls["device_sample"].append(deltas.device)
 
     def hand_over(self, writer: Writer) -> int:
         """Give everything to the writer.
@@ -74,11 +67,10 @@ class Samples:
         if rows:
             columns = zip(*rows, strict=True)
             writer.append("probe_result", dict(zip(_COLUMNS, columns, strict=True)))
-        polls = {"interface_sample": self._interfaces, "device_sample": self._devices}
-        self._interfaces, self._devices = [], []
         count = len(rows)
-        for table, parts in polls.items():
+        for table, parts in self._polls.items():
             merged = merge_columns(parts)
+            parts.clear()
             if merged:
                 writer.append(table, merged)
                 count += len(merged["ts"])
