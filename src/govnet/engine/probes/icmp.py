@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from govnet.engine.probes.icmp_channel import (
     ANSWERED,
+    COALESCE_S,
     UNSENT,
     EchoRun,
     IcmpChannel,
@@ -338,13 +339,19 @@ async def _fly(
     try:
         for number in range(run.count):
             if number:
-                await asyncio.sleep(interval_s)
+                await _sleep_to_grain(interval_s)
             for channel, rows in plan:
                 channel.submit(run, [row * run.count + number for row in rows])
         await run.done
     finally:
         # When the caller is cancelled, queued echoes are not sent any more.
         run.done.cancel()
+
+
+async def _sleep_to_grain(seconds: float) -> None:
+    """Sleeps so long or a little longer, to a common grain: runs then wake, and send, together."""
+    now = asyncio.get_running_loop().time()
+    await asyncio.sleep(math.ceil((now + seconds) / COALESCE_S) * COALESCE_S - now)
 
 
 def _report(address: str, run: EchoRun) -> EchoReport:

@@ -58,7 +58,10 @@ _SEQUENCES: Final = 0x10000
 _SEQUENCE_SEARCH: Final = 4096
 """Numbers tried before sending pauses because too many echoes wait for an answer."""
 _GRACE_S: Final = 0.010
-"""Time-outs are rounded up to this grain; whether an answer is late is judged by its stamp."""
+"""Added to every time-out; whether an answer came too late is judged by its stamp."""
+_EXPIRE_GRAIN_S: Final = 0.020
+COALESCE_S: Final = 0.005
+"""Answers are read together that arrive within this time; the kernel has stamped them."""
 _PAUSE_S: Final = 0.005
 _MAX_IP_HEADER: Final = 60
 _SMALLEST_TRUESIZE: Final = 512
@@ -198,7 +201,8 @@ class IcmpChannel:
         self._size = ICMP_HEADER_BYTES + COOKIE_BYTES + _MAX_IP_HEADER
         self._clock_offset_ns = clock_offset_ns()
         self._next_send_at = 0.0
-        self._pump_handle: asyncio.TimerHandle | None = None
+        self._pump_handle: asyncio.Handle | None = None
+        self._poll_handle: asyncio.TimerHandle | None = None
         self._blocked = False
         self._timer: asyncio.TimerHandle | None = None
         self._overflow_seen = icmp.kernel_drops()
@@ -207,7 +211,7 @@ class IcmpChannel:
         loop.add_reader(self._sock, self._on_readable)
 
     def submit(self, run: EchoRun, indices: Sequence[int]) -> None:
-        """Queues echoes of a run, and sends at once if the pace allows."""
+        """Queues echoes of a run; they go out in this turn of the loop if the pace allows."""
         room = ICMP_HEADER_BYTES + COOKIE_BYTES + len(run.padding) + _MAX_IP_HEADER
         self._size = max(self._size, room)
         self._queue.append(_Round(run, indices))
@@ -218,7 +222,7 @@ class IcmpChannel:
         """Closes the socket; echoes still waiting are settled as unsent, reason "closed"."""
         self._loop.remove_reader(self._sock)
         self._loop.remove_writer(self._sock)
-        for handle in (self._pump_handle, self._timer):
+        for handle in (self._pump_handle, self._poll_handle, self._timer):
             if handle is not None:
                 handle.cancel()
         self._sock.close()
@@ -241,7 +245,8 @@ class IcmpChannel:
 
     def _pump_or_wait(self) -> None:
         if self._loop.time() >= self._next_send_at:
-            self._pump()
+            # Not at once, so that all that is submitted in this turn makes one burst.
+            self._pump_handle = self._loop.call_soon(self._pump)
         else:
             self._pump_handle = self._loop.call_at(self._next_send_at, self._pump)
 
@@ -388,9 +393,21 @@ class IcmpChannel:
     # --- receiving
 
     def _on_readable(self) -> None:
-        # With only an error queued, epoll reports the socket readable and no datagram comes.
-        if not self._drain(DRAIN_LIMIT):
+        if self._drain(DRAIN_LIMIT):
+            # To be woken for each answer would cost several times what reading it does.
+            self._loop.remove_reader(self._sock)
+            self._poll_handle = self._loop.call_later(COALESCE_S, self._poll)
+        else:
+            # With only an error queued, epoll reports the socket readable without a datagram.
             self._read_errors()
+
+    def _poll(self) -> None:
+        """Reads what has come since; without an answer, goes back to being woken for one."""
+        if self._drain(DRAIN_LIMIT):
+            self._poll_handle = self._loop.call_later(COALESCE_S, self._poll)
+        else:
+            self._poll_handle = None
+            self._loop.add_reader(self._sock, self._on_readable)
 
     def _drain(self, limit: int) -> int:
         """Takes the datagrams that wait in the kernel, at most ``limit``; how many there were."""
@@ -513,12 +530,12 @@ class IcmpChannel:
         """Sets the one timer to the earliest deadline of all echoes."""
         if not self._batches:
             return
-        earliest = min(batches[0].deadline for batches in self._batches.values()) + _GRACE_S
+        earliest = min(batches[0].deadline for batches in self._batches.values())
         if self._timer is not None:
-            if self._timer.when() <= earliest:
+            if self._timer.when() <= earliest + _EXPIRE_GRAIN_S:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(earliest, self._expire)
+        self._timer = self._loop.call_at(earliest + _EXPIRE_GRAIN_S, self._expire)
 
     def _expire(self) -> None:
         """Declares echoes lost whose time is over.
