@@ -61,7 +61,7 @@ class SchedulerStats:
 class _Entry:
     """One target's place in the schedule."""
 
-    __slots__ = ("due", "plan", "queued", "recheck", "started", "target", "timer")
+    __slots__ = ("due", "hurried", "plan", "queued", "recheck", "started", "target", "timer")
 
     def __init__(self, target: Target, planned: Plan) -> None:
         self.target = target
@@ -69,6 +69,7 @@ class _Entry:
         self.due = 0.0
         self.started = -math.inf
         self.queued = False
+        self.hurried = False
         self.timer: asyncio.TimerHandle | None = None
         self.recheck: asyncio.TimerHandle | None = None
 
@@ -228,15 +229,17 @@ class Scheduler:
         entry.timer = self._loop.call_at(entry.due, self._tick, entry)
         if late > period / 2:  # everything that fell due in a standstill at once is a burst
             self._skip(entry.target.kind, "stalled")
-        elif entry.queued or entry.target.id in self._tasks:
-            self._skip(entry.target.kind, "still_running")
-        else:
+        elif not (entry.queued or entry.target.id in self._tasks):
+            entry.hurried = False
             self._offer(entry, entry.plan.regular)
+        elif not entry.hurried:  # an extra run under way stands for the regular one
+            self._skip(entry.target.kind, "still_running")
 
     def _recheck(self, entry: _Entry) -> None:
         entry.recheck = None
         if self._loop is None or entry.queued or entry.target.id in self._tasks:
             return
+        entry.hurried = True
         self._offer(entry, entry.plan.recheck)
 
     def _skip(self, kind: ProbeKind, why: str, runs: int = 1) -> None:
