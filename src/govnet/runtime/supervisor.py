@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -250,14 +250,18 @@ def end_with_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _prepare() -> None:
+async def _prepare(command: tuple[str, ...]) -> None:
     """Migrate and so on in a process of its own: the supervisor stays small without Django."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "govnet", "prepare")
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "govnet", *command)
     if await process.wait():
         raise StartError("The installation could not be prepared; the reason is above.")
 
 
-async def _announce(config: Config) -> None:
+def _log_ready(url: str) -> None:
+    log.info("ready", url=url)
+
+
+async def _announce(config: Config, ready: Callable[[str], None]) -> None:
     """Tell the person at the terminal where to look, once the pages answer."""
     while True:
         try:
@@ -266,7 +270,7 @@ async def _announce(config: Config) -> None:
             await asyncio.sleep(0.2)
         else:
             writer.close()
-            log.info("ready", url=web_url(config))
+            ready(web_url(config))
             return
 
 
@@ -276,19 +280,30 @@ def web_url(config: Config) -> str:
     return f"http://{host}:{config.web_port}/"
 
 
-async def supervise(config: Config) -> None:
+async def supervise(
+    config: Config,
+    more: Iterable[Program] = (),
+    prepare: tuple[str, ...] = ("prepare",),
+    ready: Callable[[str], None] = _log_ready,
+) -> None:
     """Prepare the installation and keep its processes running until SIGTERM or Ctrl-C.
+
+    Args:
+        config: the installation.
+        more: programs to run beside its own.
+        prepare: the ``govnet`` command that makes it ready to start.
+        ready: told the address once the pages answer.
 
     Raises:
         StartError: it cannot start; the message says what to change.
     """
     check_ports(config)
-    await _prepare()
-    supervisor = Supervisor(programs_of(config))
+    await _prepare(prepare)
+    supervisor = Supervisor([*programs_of(config), *more])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, supervisor.request_stop)
-    announcing = asyncio.create_task(_announce(config))
+    announcing = asyncio.create_task(_announce(config, ready))
     try:
         await supervisor.run()
     finally:

@@ -1,0 +1,123 @@
+"""``govnet demo``: the demo city with real endpoints, in one command."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import IPv4Network
+from typing import Annotated
+
+import typer
+
+from govnet.cli import app, setup_django
+from govnet.config import Config, get_config
+from govnet.demo.layout import PORTAL_PORT, USER, Layout, demo_secrets
+from govnet.demo.plan import DEFAULT_NETWORK
+from govnet.runtime.locks import AlreadyRunningError, only_one
+from govnet.runtime.logs import configure_logging
+from govnet.runtime.supervisor import Program, StartError, supervise
+
+LOOPBACK = IPv4Network("127.0.0.0/8")
+
+
+def _layout(config: Config, network: str, portal_port: int) -> Layout:
+    try:
+        parsed = IPv4Network(network)
+    except ValueError as error:
+        raise typer.BadParameter(f"--network {network}: {error}") from error
+    if parsed.prefixlen != DEFAULT_NETWORK.prefixlen or not parsed.subnet_of(LOOPBACK):
+        raise typer.BadParameter(f"--network {network}: give a /16 of {LOOPBACK}")
+    return Layout(config.data_dir / "demo", parsed, portal_port)
+
+
+@app.command()
+def demo(
+    network: Annotated[
+        str, typer.Option(help="The /16 of 127.0.0.0/8 that the endpoints listen in.")
+    ] = str(DEFAULT_NETWORK),
+    portal_port: Annotated[
+        int, typer.Option(min=1024, max=65535, help="Port of the demo's web servers.")
+    ] = PORTAL_PORT,
+    faults: Annotated[
+        bool, typer.Option(help="Let single endpoints fail for half a minute now and then.")
+    ] = True,
+    force: Annotated[
+        bool, typer.Option("--force", help="Load even beside units that are not demo data.")
+    ] = False,
+    load_only: Annotated[
+        bool, typer.Option("--load-only", help="Prepare and load the data, start nothing.")
+    ] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take the demo data out of the ledger and stop.")
+    ] = False,
+) -> None:
+    """Run GovNet on a demo city of 163 units, measured for real on this machine."""
+    configure_logging("demo")
+    config = get_config()
+    layout = _layout(config, network, portal_port)
+    try:
+        if remove:
+            _remove(layout)
+        elif load_only:
+            _load(layout, force)
+        else:
+            _run(config, layout, faults, force)
+    except (AlreadyRunningError, StartError) as error:
+        raise _refuse(error) from error
+
+
+def _refuse(reason: object) -> typer.Exit:
+    typer.secho(str(reason), fg=typer.colors.RED, err=True)
+    return typer.Exit(1)
+
+
+def _run(config: Config, layout: Layout, faults: bool, force: bool) -> None:
+    from govnet.demo import endpoints
+
+    for sentence in endpoints.missing_programs():
+        typer.secho(sentence, fg=typer.colors.YELLOW, err=True)
+    load = ("demo", "--load-only", "--network", str(layout.network))
+    load += ("--portal-port", str(layout.portal_port), *(("--force",) if force else ()))
+    with only_one(config.data_dir, "up"):
+        endpoints.check_addresses(layout)
+        program = Program("endpoints", endpoints.arguments(layout, faults))
+        asyncio.run(supervise(config, (program,), load, lambda url: _announce(layout, url)))
+
+
+def _announce(layout: Layout, url: str) -> None:
+    password = demo_secrets(layout.directory).password
+    typer.echo(
+        f"\n  GovNet 演示环境已就绪 · the demo is ready\n"
+        f"    {url}\n"
+        f"    用户 user: {USER}    密码 password: {password}\n"
+        f"    Ctrl-C 停止 · stops it\n"
+    )
+
+
+def _load(layout: Layout, force: bool) -> None:
+    """Everything that must be true before the processes start; runs in a process of its own."""
+    setup_django()
+    from govnet.demo import data, endpoints
+    from govnet.demo.files import write_files
+    from govnet.runtime import prepare
+
+    prepare.migrate()
+    prepare.collect_static()
+    with_v6 = endpoints.has_v6()
+    secrets = demo_secrets(layout.directory)
+    try:
+        data.load(layout, secrets, write_files(layout, with_v6), with_v6=with_v6, force=force)
+    except data.DemoError as error:
+        raise _refuse(error) from error
+    data.ensure_user(secrets.password)
+
+
+def _remove(layout: Layout) -> None:
+    setup_django()
+    from govnet.demo import data
+    from govnet.runtime import prepare
+
+    prepare.migrate()
+    try:
+        data.remove(layout.city)
+    except data.DemoError as error:
+        raise _refuse(error) from error
