@@ -161,6 +161,11 @@ class InterfaceTable:
     if_type: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     speed_mbps: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
 
+    def __post_init__(self) -> None:
+        rows = len(self.if_index)
+        self.if_type = self.if_type if len(self.if_type) else np.zeros(rows, np.uint32)
+        self.speed_mbps = self.speed_mbps if len(self.speed_mbps) else np.zeros(rows, np.uint32)
+
     def __len__(self) -> int:
         return len(self.if_index)
 

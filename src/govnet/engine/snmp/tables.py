@@ -2,9 +2,9 @@
 
 ``BulkWalk`` says what to ask next and takes the answers' octets. Its fast path expects what
 nearly every agent sends, whole rows with the same index in every column, and takes a row by
-one regular expression over octets (some 0.2 us a cell, half of what a Python loop takes); anything else
-goes through the slow path, cell by cell, which knows sparse columns, cut rows, wrong types and
-hostile orders.
+one regular expression over octets (some 0.2 us a cell, half of what a Python loop takes);
+anything else goes through the slow path, cell by cell, which knows sparse columns, cut rows,
+wrong types and hostile orders.
 """
 
 from __future__ import annotations
