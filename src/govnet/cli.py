@@ -53,6 +53,7 @@ def main() -> None:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(2)
     # Each registers its commands on ``app``.
+    from govnet.demo import commands as demo_commands  # noqa: F401
     from govnet.evaluation import commands as evaluation_commands  # noqa: F401
     from govnet.runtime import commands as runtime_commands  # noqa: F401
 
