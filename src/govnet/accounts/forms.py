@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import Group
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from govnet.accounts.models import User
@@ -39,8 +40,9 @@ class PreferencesForm(forms.ModelForm[User]):
 class GroupChoiceField(forms.ModelMultipleChoiceField):
     """Roles by the name that people call them."""
 
-    def label_from_instance(self, obj: Any) -> str:
+    def label_from_instance(self, obj: Model) -> str:
         """The role's translated name."""
+        assert isinstance(obj, Group)
         return role_label(obj)
 
 

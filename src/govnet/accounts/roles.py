@@ -7,7 +7,6 @@ should have them; what an administrator adds to a role by hand stays.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
@@ -73,7 +72,7 @@ def _permissions(role: Role) -> Q:
     return wanted
 
 
-def ensure_roles(**_kwargs: Any) -> None:
+def ensure_roles(**_kwargs: object) -> None:
     """Make the roles and give each its permissions; safe to run any number of times."""
     target = ContentType.objects.filter(app_label="monitor", model="target").first()
     if target is not None:

@@ -9,3 +9,9 @@ class DashboardsConfig(AppConfig):
 
     name = "govnet.dashboards"
     verbose_name = _("Dashboards")
+
+    def ready(self) -> None:
+        """Put charts and states on the ledger's object pages."""
+        from govnet.dashboards import panels  # noqa: PLC0415  # needs the models
+
+        panels.register()

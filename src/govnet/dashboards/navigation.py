@@ -50,9 +50,11 @@ JOBS = (
     Job(
         _("Monitoring"),
         (
-            Entry(_("Targets"), "target", "monitor:target_list", "monitor.view_target"),
-            Entry(_("State changes"), "arrows-exchange", "monitor:flip_list", "monitor.view_flip"),
-            Entry(_("Probe now"), "radar", "monitor:probe", "monitor.view_target"),
+            Entry(_("Targets"), "target", "dashboards:target_list", "monitor.view_target"),
+            Entry(
+                _("State changes"), "arrows-exchange", "dashboards:flip_list", "monitor.view_flip"
+            ),
+            Entry(_("Probe now"), "radar", "dashboards:probe", "monitor.run_probe"),
         ),
     ),
     Job(

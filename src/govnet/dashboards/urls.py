@@ -2,11 +2,21 @@
 
 from django.urls import path
 
-from govnet.dashboards import views
+from govnet.dashboards import chart_views, monitor_views, probe_views, views
 
 app_name = "dashboards"
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("live/", views.overview_live, name="overview_live"),
     path("alarms/", views.alarms, name="alarms"),
     path("search/", views.search, name="search"),
+    path("status/", views.status, name="status"),
+    path("charts/egress/", chart_views.egress_chart, name="egress_chart"),
+    path("charts/<slug:name>/<int:pk>/", chart_views.chart, name="chart"),
+    path("samples/<slug:name>/<int:pk>/", chart_views.samples, name="samples"),
+    path("monitor/targets/", monitor_views.target_list, name="target_list"),
+    path("monitor/targets/<int:pk>/", monitor_views.target, name="target"),
+    path("monitor/targets/<int:pk>/state/", monitor_views.target_state, name="target_state"),
+    path("monitor/changes/", monitor_views.flip_list, name="flip_list"),
+    path("monitor/probe/", probe_views.probe, name="probe"),
 ]

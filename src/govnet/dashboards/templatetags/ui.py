@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 from django import template
+from django.db.models import Model
 from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from govnet.dashboards.reasons import REASONS
 from govnet.engine.result import State
+from govnet.monitor.models import Flip, Target
 
 register = template.Library()
 
@@ -144,3 +147,39 @@ def control(field: BoundField) -> SafeString:
 def is_checkbox(field: BoundField) -> bool:
     """True for a field whose label stands after the box."""
     return type(field.field.widget).__name__ == "CheckboxInput"
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number as SVG and URLs want it, whatever the language of the page."""
+    return f"{value:g}"
+
+
+@register.filter
+def reason_text(code: str | None) -> str:
+    """A reason code in words; a code without words is shown as it is."""
+    return str(REASONS.get(code, code)) if code else "—"
+
+
+@register.simple_tag
+def confirmed_after(flip: Flip) -> str:
+    """Time from the first sample of the new state to its confirmation."""
+    return f"{(flip.confirmed_at - flip.at).total_seconds():.1f} s"
+
+
+@register.filter
+def owner(target: Target) -> Model | None:
+    """What a target belongs to: its device, access point or unit."""
+    return target.device or target.access_point or target.unit
+
+
+@register.simple_tag
+def state_word(state: str) -> str:
+    """The word for a state, for titles and labels."""
+    return str(STATE_SIGNS[State(state)][1])
+
+
+@register.filter
+def pretty_json(value: object) -> str:
+    """Structured detail for a person: indented, Chinese left readable; the template escapes it."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)

@@ -1,0 +1,187 @@
+"""Targets, their page, the record of state changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Page, Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govnet.accounts.models import User
+from govnet.dashboards import panels
+from govnet.dashboards.timeline import timeline
+from govnet.dashboards.windows import named
+from govnet.engine.result import ProbeKind, State
+from govnet.monitor.models import Flip, StateChoices, Target
+
+PAGE_SIZE = 50
+
+
+def _search_box(placeholder: str | Promise) -> forms.TextInput:
+    return forms.TextInput(attrs={"type": "search", "placeholder": placeholder})
+
+
+class TargetFilter(django_filters.FilterSet):
+    """Targets by state, probe and free text."""
+
+    q = django_filters.CharFilter(
+        method="filter_text",
+        label=_("Search"),
+        widget=_search_box(_("Name, address, unit, device")),
+    )
+    state = django_filters.ChoiceFilter(
+        method="filter_state",
+        label=_("State"),
+        choices=StateChoices.choices,
+        empty_label=_("All states"),
+    )
+    kind = django_filters.ChoiceFilter(
+        label=_("Probe"),
+        choices=[(kind.value, kind.name) for kind in ProbeKind],
+        empty_label=_("All probes"),
+    )
+
+    class Meta:
+        model = Target
+        fields = ("q", "state", "kind")
+
+    def filter_text(self, queryset: QuerySet[Target], _name: str, value: str) -> QuerySet[Target]:
+        """Every word in name, address, unit or device."""
+        for word in value.split()[:5]:
+            queryset = queryset.filter(
+                Q(name__icontains=word)
+                | Q(address__icontains=word)
+                | Q(access_point__unit__name__icontains=word)
+                | Q(unit__name__icontains=word)
+                | Q(device__name__icontains=word)
+            )
+        return queryset
+
+    def filter_state(self, queryset: QuerySet[Target], _name: str, value: str) -> QuerySet[Target]:
+        """A target without a state row is unknown."""
+        condition = Q(state__state=value)
+        if value == State.UNKNOWN:
+            condition |= Q(state__isnull=True)
+        return queryset.filter(condition)
+
+
+class FlipFilter(django_filters.FilterSet):
+    """State changes by new state, day and free text."""
+
+    q = django_filters.CharFilter(
+        method="filter_text",
+        label=_("Search"),
+        widget=_search_box(_("Target, address, unit, device")),
+    )
+    new_state = django_filters.ChoiceFilter(
+        label=_("To"), choices=StateChoices.choices, empty_label=_("All states")
+    )
+    since = django_filters.DateFilter(
+        field_name="at",
+        lookup_expr="date__gte",
+        label=_("From day"),
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    until = django_filters.DateFilter(
+        field_name="at",
+        lookup_expr="date__lte",
+        label=_("To day"),
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+    class Meta:
+        model = Flip
+        fields = ("q", "new_state", "since", "until")
+
+    def filter_text(self, queryset: QuerySet[Flip], _name: str, value: str) -> QuerySet[Flip]:
+        """Every word in the target's name or address, its unit or device."""
+        for word in value.split()[:5]:
+            queryset = queryset.filter(
+                Q(target__name__icontains=word)
+                | Q(target__address__icontains=word)
+                | Q(target__access_point__unit__name__icontains=word)
+                | Q(target__device__name__icontains=word)
+            )
+        return queryset
+
+
+def _page(request: HttpRequest, queryset: QuerySet[Any]) -> Page[Any]:
+    return Paginator(queryset, PAGE_SIZE).get_page(request.GET.get("page"))
+
+
+def _listing(request: HttpRequest, template: str, found: django_filters.FilterSet) -> HttpResponse:
+    """The page, or only its table when htmx asks."""
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {"filter": found, "page": _page(request, found.qs), "query": query.urlencode()}
+    partial = bool(getattr(request, "htmx", False))
+    return render(
+        request,
+        f"monitor/{template}_table.html" if partial else f"monitor/{template}.html",
+        context,
+    )
+
+
+@permission_required("monitor.view_target", raise_exception=True)
+def target_list(request: HttpRequest) -> HttpResponse:
+    """Every target that is measured, with its state."""
+    assert isinstance(request.user, User)
+    targets = (
+        Target.objects.restrict(request.user)
+        .measured()
+        .select_related("state", "access_point__unit", "device", "unit")
+        .order_by("name", "pk")
+    )
+    return _listing(request, "target_list", TargetFilter(request.GET, targets))
+
+
+@permission_required("monitor.view_flip", raise_exception=True)
+def flip_list(request: HttpRequest) -> HttpResponse:
+    """Every change of state, newest first."""
+    assert isinstance(request.user, User)
+    flips = Flip.objects.restrict(request.user).select_related("target").order_by("-at", "-pk")
+    return _listing(request, "flip_list", FlipFilter(request.GET, flips))
+
+
+@permission_required("monitor.view_target", raise_exception=True)
+def target(request: HttpRequest, pk: int) -> HttpResponse:
+    """One target: state, the last 24 hours, charts, changes, the last exchange."""
+    assert isinstance(request.user, User)
+    rows = Target.objects.restrict(request.user).select_related(
+        "state", "access_point__unit__region", "device", "unit"
+    )
+    found = get_object_or_404(rows, pk=pk)
+    day = named("24h")
+    context = {
+        "target": found,
+        "state": getattr(found, "state", None),
+        "owner": found.device or found.access_point or found.unit,
+        "day": day,
+        "segments": timeline(found, day),
+        "flips": Flip.objects.filter(target=found).select_related("target")[:20],
+        **panels.target_charts(found),
+    }
+    return render(request, "monitor/target.html", context)
+
+
+@permission_required("monitor.view_target", raise_exception=True)
+def target_state(request: HttpRequest, pk: int) -> HttpResponse:
+    """The live part of a target's page."""
+    assert isinstance(request.user, User)
+    rows = Target.objects.restrict(request.user).select_related("state")
+    found = get_object_or_404(rows, pk=pk)
+    day = named("24h")
+    context = {
+        "target": found,
+        "state": getattr(found, "state", None),
+        "day": day,
+        "segments": timeline(found, day),
+    }
+    return render(request, "monitor/target_state.html", context)

@@ -1,0 +1,72 @@
+"""Whether the platform itself works: its processes, and what a person must be told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govnet.config import get_config
+from govnet.dashboards.overview import ProbePoint
+from govnet.runtime.health import HealthReport
+from govnet.runtime.status import ask_all
+
+ASK_AGAIN_AFTER_S = 5
+"""Every open page polls; the processes are asked once for all of them."""
+
+NAMES: dict[str, str | Promise] = {
+    "store": _("Data store"),
+    "web": _("Web server"),
+    "engine": _("Measuring engine"),
+    "worker": _("Background worker"),
+}
+WHAT_STOPS: dict[str, str | Promise] = {
+    "store": _("charts and history are missing; new samples wait on disk"),
+    "web": _("pages may be slow or missing"),
+    "engine": _("nothing is measured, so no state on these pages is current"),
+    "worker": _("imports and reports wait"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One thing that keeps the platform from its work.
+
+    Attributes:
+        level: "alarm" or "warning".
+        title: what is wrong.
+        text: what follows from it.
+    """
+
+    level: str
+    title: str | Promise
+    text: str | Promise
+
+
+def processes() -> Mapping[str, HealthReport]:
+    """Every process's own report, at most five seconds old."""
+    reports: Mapping[str, HealthReport] = cache.get_or_set(
+        "govnet:processes", lambda: ask_all(get_config()), ASK_AGAIN_AFTER_S
+    )
+    return reports
+
+
+def alarms(point: ProbePoint) -> list[Alarm]:
+    """What every signed-in person must know before trusting a page."""
+    found = [
+        Alarm("alarm", _("%s: not working") % NAMES.get(name, name), WHAT_STOPS.get(name, ""))
+        for name, report in processes().items()
+        if not report.ok
+    ]
+    if point.stale and not found:
+        found.append(
+            Alarm(
+                "warning",
+                _("No new results"),
+                _("the engine runs, but no result has come for a minute"),
+            )
+        )
+    return found
