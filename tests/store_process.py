@@ -64,9 +64,12 @@ class StoreProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.log_path = config.data_dir / "store.log"
 
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", _MAIN]
+
     def start(self, timeout: float = 30.0) -> None:
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-c", _MAIN], stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log)
         self.wait_ready(timeout)
 
     def wait_ready(self, timeout: float = 30.0) -> None:

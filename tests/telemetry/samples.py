@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from govnet.telemetry.columns import ColumnData
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 
 
 def probe_columns(

@@ -34,7 +34,7 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -51,10 +51,12 @@ log = structlog.get_logger()
 
 MAX_BODY_BYTES: Final = 64 * 2**20
 MAX_SQL_BYTES: Final = 256 * 2**10
+MAX_URL_BYTES: Final = 64 * 2**10
+MAX_FORM_FIELD_BYTES: Final = 2 * 2**20  # a long list of ids is one parameter
 READERS: Final = 4
 WAIT_FOR_CONNECTION_S: Final = 15
 QUERY_SECONDS: Final = 30
-GRACE_S: Final = 3
+GRACE_S: Final = 2
 
 UNKNOWN_TABLE, UNKNOWN_DATABASE, AUTHENTICATION_FAILED, UNKNOWN_SETTING = 60, 81, 516, 115
 MEMORY_LIMIT_EXCEEDED, TOO_LARGE, TOO_BUSY, UNKNOWN_EXCEPTION = 241, 229, 202, 1002
@@ -267,6 +269,8 @@ class Engine:
         string = f"{directory}?" + "&".join(f"{name}={value}" for name, value in base.items())
         self._writer = Session(string, base)
         self._write_lock = threading.Lock()
+        self._control = Session(string, base)  # our own statements never wait behind clients'
+        self._control_lock = threading.Lock()
         self._readers: queue.Queue[Session] = queue.Queue()
         for _ in range(READERS):
             self._readers.put(Session(string, base))
@@ -289,12 +293,26 @@ class Engine:
     def sql(self, sql: str) -> list[Row]:
         """Run one statement of our own in the GovNet database."""
         statement = Statement(sql, database=DATABASE, default_format="JSONCompactEachRow")
-        return parse_compact(self.run(statement).body)
+        with self._control_lock:
+            return parse_compact(self._control.run(statement).body)
+
+    def create_database(self) -> None:
+        """Make the GovNet database if it is not there."""
+        with self._control_lock:
+            self._control.run(Statement(f"CREATE DATABASE IF NOT EXISTS {DATABASE}"))
+
+    def cancel_running(self) -> None:
+        """Cancel every statement that still runs; whoever waits for it gets an error."""
+        self.sql("KILL QUERY WHERE query_id != queryID() ASYNC")
 
     def close(self) -> None:
         """Close every session that is not at work; called when the server has stopped."""
-        if self._write_lock.acquire(timeout=1):
-            self._writer.close()
+        for lock, session in (
+            (self._write_lock, self._writer),
+            (self._control_lock, self._control),
+        ):
+            if lock.acquire(timeout=0.5):
+                session.close()
         while not self._readers.empty():
             self._readers.get_nowait().close()
 
@@ -459,13 +477,12 @@ def _credentials(request: Request) -> tuple[str, str]:
 
 async def _read_statement(request: Request) -> Statement:
     arguments = dict(request.query_params)
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if request.headers.get("content-type", "").startswith("multipart/"):
         arguments |= await _form_arguments(request)
         body = b""
     else:
-        body = _decompressed(
-            await _bounded_body(request), request.headers.get("content-encoding", "")
-        )
+        encoding = request.headers.get("content-encoding", "")
+        body = _decompressed(await _bounded_body(request), encoding)
     sql, data = _split(arguments.pop("query", ""), body)
     if not sql.strip():
         raise StoreError(62, "Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)")
@@ -489,11 +506,15 @@ def _word(text: str) -> str:
 
 
 async def _form_arguments(request: Request) -> dict[str, str]:
-    length = int(request.headers.get("content-length", MAX_BODY_BYTES + 1))
-    if length > MAX_BODY_BYTES:
+    """clickhouse-connect sends the query and its parameters as a form when they are long."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
         raise _too_large()
-    async with request.form(max_files=0, max_part_size=MAX_SQL_BYTES) as form:
-        return {key: value for key, value in form.items() if not isinstance(value, UploadFile)}
+    try:
+        async with request.form(max_files=0, max_part_size=MAX_FORM_FIELD_BYTES) as form:
+            return {key: str(value) for key, value in form.items()}
+    except HTTPException as error:
+        raise StoreError(62, f"Code: 62. DB::Exception: broken form: {error.detail}") from error
 
 
 async def _bounded_body(request: Request) -> bytes:
@@ -615,7 +636,7 @@ def _open_engine(config: Config) -> Engine:
             " uses it, stop that; if it is damaged, move the directory away and start again:"
             " history is lost, what the spools hold is not.",
         ) from error
-    engine.run(Statement(f"CREATE DATABASE IF NOT EXISTS {DATABASE}"))
+    engine.create_database()
     migrate(engine.sql)
     return engine
 
@@ -646,16 +667,18 @@ def run_store(config: Config) -> int:
 
 def _serve(engine: Engine, config: Config) -> int:
     app = StoreApp(engine, get_secrets().telemetry_token)
-    server = uvicorn.Server(
+    server = _Server(
+        engine,
         uvicorn.Config(
             app.asgi(),
+            h11_max_incomplete_event_size=MAX_URL_BYTES,
             log_config=None,
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             limit_concurrency=64,
             timeout_keep_alive=75,
-        )
+        ),
     )
     try:
         listener = socket.create_server((LOOPBACK, config.store_port))
@@ -669,6 +692,20 @@ def _serve(engine: Engine, config: Config) -> int:
     log.info("store serving", url=url, path=str(engine.directory))
     server.run(sockets=[listener])
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Cancels what still runs when the grace is over: uvicorn itself waits for worker threads."""
+
+    def __init__(self, engine: Engine, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._engine = engine
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        timer = threading.Timer(GRACE_S, self._engine.cancel_running)
+        timer.daemon = True
+        timer.start()
+        super().handle_exit(sig, frame)
 
 
 def _already_stopping(_number: int, _frame: FrameType | None) -> None:
