@@ -23,11 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from govnet.engine.probes.icmp_channel import (
     ANSWERED,
-    COALESCE_S,
     UNSENT,
     EchoRun,
     IcmpChannel,
     Peer,
+    next_grain,
 )
 from govnet.engine.probes.icmp_metrics import FAMILY_NAME
 from govnet.engine.probes.icmp_packet import (
@@ -351,7 +351,7 @@ async def _fly(
 async def _sleep_to_grain(seconds: float) -> None:
     """Sleeps so long or a little longer, to a common grain: runs then wake, and send, together."""
     now = asyncio.get_running_loop().time()
-    await asyncio.sleep(math.ceil((now + seconds) / COALESCE_S) * COALESCE_S - now)
+    await asyncio.sleep(next_grain(now + seconds) - now)
 
 
 def _report(address: str, run: EchoRun) -> EchoReport:

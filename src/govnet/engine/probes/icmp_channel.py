@@ -11,7 +11,7 @@ import struct
 import time
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -59,9 +59,11 @@ _SEQUENCE_SEARCH: Final = 4096
 """Numbers tried before sending pauses because too many echoes wait for an answer."""
 _GRACE_S: Final = 0.010
 """Added to every time-out; whether an answer came too late is judged by its stamp."""
-_EXPIRE_GRAIN_S: Final = 0.020
-COALESCE_S: Final = 0.005
-"""Answers are read together that arrive within this time; the kernel has stamped them."""
+GRAIN_S: Final = 0.010
+"""What may wait is done at common moments this far apart: waking costs more than the work.
+
+Answers may wait to be read, because the kernel has stamped them; so may the rounds of runs.
+"""
 _PAUSE_S: Final = 0.005
 _MAX_IP_HEADER: Final = 60
 _SMALLEST_TRUESIZE: Final = 512
@@ -70,6 +72,11 @@ _SEQUENCE_AT: Final = 6
 _SEND_RETRIES: Final = 2
 _PACKET_FIELDS: Final = struct.Struct("!HQ")
 _BUFFER_FULL: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
+
+
+def next_grain(when: float) -> float:
+    """The first common moment (loop time) after ``when``."""
+    return (when // GRAIN_S + 1) * GRAIN_S
 
 
 class EchoRun:
@@ -396,7 +403,7 @@ class IcmpChannel:
         if self._drain(DRAIN_LIMIT):
             # To be woken for each answer would cost several times what reading it does.
             self._loop.remove_reader(self._sock)
-            self._poll_handle = self._loop.call_later(COALESCE_S, self._poll)
+            self._poll_handle = self._at_grain(self._loop.time(), self._poll)
         else:
             # With only an error queued, epoll reports the socket readable without a datagram.
             self._read_errors()
@@ -404,7 +411,7 @@ class IcmpChannel:
     def _poll(self) -> None:
         """Reads what has come since; without an answer, goes back to being woken for one."""
         if self._drain(DRAIN_LIMIT):
-            self._poll_handle = self._loop.call_later(COALESCE_S, self._poll)
+            self._poll_handle = self._at_grain(self._loop.time(), self._poll)
         else:
             self._poll_handle = None
             self._loop.add_reader(self._sock, self._on_readable)
@@ -532,10 +539,13 @@ class IcmpChannel:
             return
         earliest = min(batches[0].deadline for batches in self._batches.values())
         if self._timer is not None:
-            if self._timer.when() <= earliest + _EXPIRE_GRAIN_S:
+            if self._timer.when() <= earliest + GRAIN_S:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(earliest + _EXPIRE_GRAIN_S, self._expire)
+        self._timer = self._at_grain(earliest, self._expire)
+
+    def _at_grain(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._loop.call_at(next_grain(when), callback)
 
     def _expire(self) -> None:
         """Declares echoes lost whose time is over.
