@@ -20,6 +20,7 @@ log.info("polled", device=7, community="public-ro", nested={"auth_key": "hunter2
     {"password": "hunter3"}]})
 logging.getLogger("some.library").warning("said %s", "something", extra={"token": "hunter4"})
 try:
+    key = "-".join(["hunter", "five"])
     raise ValueError("cannot reach http://:%s@127.0.0.1/" % get_secrets().telemetry_token)
 except ValueError:
     log.exception("insert failed")
@@ -68,6 +69,6 @@ def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
     for log_format in ("json", "console"):
         text = run(tmp_path, log_format)
         token = json.loads((tmp_path / "secrets.json").read_text())["telemetry_token"]
-        for secret in ("public-ro", "hunter2", "hunter3", "hunter4", token):
+        for secret in ("public-ro", "hunter2", "hunter3", "hunter4", "hunter-five", token):
             assert secret not in text
         assert "***" in text

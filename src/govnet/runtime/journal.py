@@ -175,8 +175,12 @@ class Journal:
 
     async def close(self) -> None:
         """Let the thread end; the last writes were asked for before."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
+        await self.ask(_disconnect)
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _disconnect() -> None:
+    connection.close()  # the thread's own connection: the name stands for one per thread
 
 
 def _connected(work: Callable[[], T]) -> T:

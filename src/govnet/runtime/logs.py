@@ -83,7 +83,12 @@ def _renderers(config: Config) -> list[Processor]:
     if config.log_format == "json":
         render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
         return [structlog.processors.format_exc_info, HideSecrets(render, secrets)]
-    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=36)
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=36,
+        # Rich's would print local variables, and with them communities and passwords.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     return [_process_first, HideSecrets(console, secrets)]
 
 
