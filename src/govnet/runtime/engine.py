@@ -18,7 +18,7 @@ from prometheus_client import Counter
 
 from govnet.config import Config
 from govnet.engine.probes.registry import ProbeRegistry
-from govnet.engine.result import ProbeKind, Result, Target
+from govnet.engine.result import Result, Target
 from govnet.engine.sampling import Windows
 from govnet.engine.scheduler import Scheduler
 from govnet.engine.snmp.model import DevicePoll, SnmpDevice
@@ -64,7 +64,7 @@ class Engine:
         self._tracker = StateTracker()
         self._history = CounterHistory()
         self._poller = SnmpPoller()
-        self._registry = ProbeRegistry()
+        self._registry = ProbeRegistry(self._poller)
         self._scheduler = Scheduler(
             self._probe, self._on_result, concurrency=config.probe_concurrency
         )
@@ -175,7 +175,7 @@ class Engine:
 
     async def _probe(self, target: Target) -> Result:
         device = self._watched.devices.get(target.id)
-        if target.kind is not ProbeKind.SNMP or device is None:
+        if device is None:
             return await self._registry.probe(target)
         return await self._poll(target, device)
 
