@@ -63,7 +63,7 @@ def agent_program(layout: Layout, device: PlanDevice, snmpd: str) -> Program:
     """The command of one SNMP agent; its files are relative, so any directory name will do."""
     directory = layout.agent_dir(device.address)
     environment = ("MIBS=", "SNMPCONFPATH=.", "SNMP_PERSISTENT_DIR=state")
-    daemon = (snmpd, "-f", "-LE", "4", "-C", "-c", "snmpd.conf", "-I", SNMPD_MODULES)
+    daemon = (snmpd, "-f", "-LE", "3", "-C", "-c", "snmpd.conf", "-I", SNMPD_MODULES)
     return Program(device.name, _bound_to_us(directory, environment, daemon))
 
 

@@ -99,7 +99,7 @@ def write_files(layout: Layout, with_v6: bool) -> str:
 def _write_agent(directory: Path, device: PlanDevice, found: DemoSecrets) -> None:
     lines = [_port_line(port) for port in device.ports]
     lines += ["\t".join(("sensor", *map(str, sensor))) for sensor in SENSORS[device.vendor]]
-    directory.mkdir(parents=True)
+    (directory / "state").mkdir(parents=True)
     (directory / "table.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     # snmpd.conf cannot quote, so nothing in it may depend on where this directory is.
     (directory / "snmp_agent.py").write_bytes(Path(snmp_agent.__file__).read_bytes())

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a make target needs and that are missing:
+#   scripts/install-packages.sh demo|test|bench
+# The demo goes on without what it could not get; tests and benchmarks do too, and say what they
+# skip (with CI set, a test whose peer is missing fails).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+# program:package
+DEMO="snmpd:snmpd nginx:nginx-light setpriv:util-linux"
+TEST="$DEMO snmptrap:snmp fping:fping chromium:chromium ip:iproute2 msgfmt:gettext"
+TEST="$TEST /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
+BENCH="$DEMO snmpget:snmp fping:fping gcc:gcc prometheus-snmp-exporter:prometheus-snmp-exporter"
+BENCH="$BENCH zabbix_proxy:zabbix-proxy-sqlite3"
+
+case "${1:-}" in
+  demo) wanted=$DEMO ;;
+  test) wanted=$TEST ;;
+  bench) wanted=$BENCH ;;
+  *)
+    say "usage: $0 demo|test|bench"
+    exit 2
+    ;;
+esac
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+missing=()
+for entry in $wanted; do
+  program=${entry%:*}
+  command -v "$program" >/dev/null || [ -e "$program" ] || missing+=("${entry#*:}")
+done
+if [ "${#missing[@]}" -gt 0 ] && ! apt_install "${missing[@]}"; then
+  say "Could not install: ${missing[*]}"
+  say "Install them by hand:  apt-get install --no-install-recommends ${missing[*]}"
+fi
+
+# ICMP without root: the kernel admits the groups in this range; "1 0" is nobody.
+range=/proc/sys/net/ipv4/ping_group_range
+group=$(id -g)
+read -r low high <"$range" 2>/dev/null || exit 0
+if [ "$(id -u)" -ne 0 ] && { [ "$group" -lt "$low" ] || [ "$group" -gt "$high" ]; }; then
+  as_root sh -c "echo '0 2147483647' > $range" 2>/dev/null || {
+    say "Ping needs a permission that this user lacks. As root, once:"
+    say "  sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+  }
+fi
