@@ -71,6 +71,8 @@ def parse_name(text: str) -> dns.name.Name:
     Raises:
         ValueError: it is none.
     """
+    if not text.isprintable() or " " in text:
+        raise ValueError(printable(f"{text!r} is no domain name: it has blanks"))
     try:
         return dns.name.from_text(text)
     except (dns.exception.DNSException, UnicodeError) as error:
@@ -102,7 +104,7 @@ async def probe(target: Target) -> Result:
         name = parse_name(target.address)
     except ValueError as error:
         detail: dict[str, object] = {"error": str(error)}
-        return Result(target.id, ts, Outcome.UNKNOWN, reason="bad_name", detail=detail)
+        return Result(target.id, ts, Outcome.UNKNOWN, sent=0, reason="bad_name", detail=detail)
     seen = await _try(name, params, target.timeout_s)
     tries = 1
     while tries < target.tries and seen.response is None:
@@ -114,6 +116,7 @@ async def probe(target: Target) -> Result:
         target_id=target.id,
         ts=ts,
         outcome=outcome,
+        sent=int(outcome is not Outcome.UNKNOWN),
         received=int(answered),
         rtt_ms=seen.rtt_ms if answered else None,
         reason=reason,

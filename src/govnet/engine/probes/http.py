@@ -186,7 +186,7 @@ async def probe(target: Target) -> Result:
         url = parse_url(target.address)
     except ValueError as error:
         detail = {"error": str(error)}
-        return Result(target.id, ts, Outcome.UNKNOWN, reason="bad_url", detail=detail)
+        return Result(target.id, ts, Outcome.UNKNOWN, sent=0, reason="bad_url", detail=detail)
     run = await _try(url, params, target.timeout_s)
     tries = 1
     while tries < target.tries and _judge(run)[0] is Outcome.FAILED:
@@ -198,6 +198,7 @@ async def probe(target: Target) -> Result:
         target_id=target.id,
         ts=ts,
         outcome=outcome,
+        sent=int(outcome is not Outcome.UNKNOWN),
         received=int(answered),
         rtt_ms=run.total_ms if answered else None,
         reason=reason,

@@ -72,6 +72,7 @@ async def probe(target: Target) -> Result:
         target_id=target.id,
         ts=ts,
         outcome=outcome,
+        sent=int(outcome is not Outcome.UNKNOWN),
         received=int(seen.connect_ms is not None),
         rtt_ms=seen.connect_ms,
         reason=reason,
