@@ -408,6 +408,8 @@ def _truncated_header(data: bytes) -> Header:
         raise BerError("not one SNMP message")
     pos = 2 + (data[1] & 0x7F)
     tag, start, stop = ber.read_tl(data, pos + 3, len(data))
+    if stop + 8 > len(data):
+        raise BerError("not one SNMP message")
     at = stop + 2 + (data[stop + 1] & 0x7F if data[stop + 1] & 0x80 else 0)
     if tag != ber.Tag.OCTET_STRING or data[at : at + 2] != b"\x02\x04":
         raise BerError("not one SNMP message")

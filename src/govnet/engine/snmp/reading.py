@@ -175,8 +175,11 @@ class Reader:
             read = await self._counters()
         memory.table_version = version
         ticks = read.scalars.get(UPTIME)
-        self._set_uptime(poll, ticks if isinstance(ticks, int) else None)
         poll.reason = poll.reason or read.problem
+        if isinstance(ticks, int) or poll.system is None:
+            self._set_uptime(poll, ticks if isinstance(ticks, int) else None)
+        if read.problem and not len(read):
+            return
         table = self._interface_table(read)
         self._learn(read, table)
         await self._refresh_inventory(poll, table)
@@ -212,15 +215,17 @@ class Reader:
 
     async def _refresh_inventory(self, poll: DevicePoll, table: InterfaceTable) -> None:
         kept = self._memory.inventory
-        if (
+        same_rows = kept is not None and np.array_equal(kept.if_index, table.if_index)
+        if kept is not None and poll.reason and not same_rows:
+            kept = _realigned(kept, table)  # a device in trouble is not asked for more
+        elif (
             self._full
             or kept is None
-            or not np.array_equal(kept.if_index, table.if_index)
+            or not same_rows
             or not np.array_equal(kept.oper_status, table.oper_status)
         ):
             read = await self._agent.table(INVENTORY, max_rows=self._max_rows)
-            if read.problem:
-                poll.reason = poll.reason or read.problem
+            poll.reason = poll.reason or read.problem
             kept = self._memory.inventory = _inventory(read, table)
             poll.inventory_fresh = True
         table.if_index = kept.if_index  # the same object while nothing changes: cheap to compare
@@ -311,6 +316,21 @@ def _inventory(read: TableRead, table: InterfaceTable) -> Inventory:
         np.array(types, dtype=np.uint32),
         np.array(speeds, dtype=np.uint32),
         table.oper_status.copy(),
+    )
+
+
+def _realigned(kept: Inventory, table: InterfaceTable) -> Inventory:
+    """Attributes read earlier for the rows of an incomplete table."""
+    position = {index: at for at, index in enumerate(kept.if_index.tolist())}
+    at = [position.get(index, -1) for index in table.if_index.tolist()]
+    types, speeds = kept.if_type.tolist(), kept.speed_mbps.tolist()
+    return Inventory(
+        table.if_index,
+        [kept.name[i] if i >= 0 else "" for i in at],
+        [kept.alias[i] if i >= 0 else "" for i in at],
+        np.array([types[i] if i >= 0 else 0 for i in at], dtype=np.uint32),
+        np.array([speeds[i] if i >= 0 else 0 for i in at], dtype=np.uint32),
+        table.oper_status,
     )
 
 
