@@ -18,13 +18,13 @@ from govnet.evaluation.audit.document import Cell
 from govnet.evaluation.audit.readers.detect import read_document
 from govnet.evaluation.audit.runner import audit_files
 
-FIXTURES = Path(__file__).parent.parent / "tests" / "evaluation" / "fixtures"
+SEEDS_FOLDER = Path(__file__).parent.parent / "src/govnet/evaluation/seeds"
 OUT = Path(__file__).parent / "out"
 JOBS = 2
 
 
 def _texts(folder: Path, count: int) -> list[Path]:
-    source = (FIXTURES / "xiangyin-2022.txt").read_text(encoding="utf-8")
+    source = (SEEDS_FOLDER / "xiangyin-2022.txt").read_text(encoding="utf-8")
     paths = []
     for number in range(count):
         path = folder / f"{number:05}.txt"
@@ -36,7 +36,7 @@ def _texts(folder: Path, count: int) -> list[Path]:
 
 
 def _documents(folder: Path, count: int) -> list[Path]:
-    source = read_document(FIXTURES / "yueyang-2020.txt")
+    source = read_document(SEEDS_FOLDER / "yueyang-2020.txt")
     target = docx.Document()
     for block in source.blocks:
         if isinstance(block, Cell):

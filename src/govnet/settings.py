@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "govnet.inventory",
     "govnet.monitor",
     "govnet.dashboards",
+    "govnet.evaluation",
     "govnet.demo",
     "auditlog",
     "axes",

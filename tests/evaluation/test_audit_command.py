@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
+import govnet
 from govnet.evaluation.audit.runner import Status, audit_file, audit_files, find_files
 
-FIXTURES = Path(__file__).parent / "fixtures"
+SEEDS_FOLDER = Path(govnet.__file__).parent / "evaluation" / "seeds"
 CLEAN = "评价等次：优\n"
 
 
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     reports.mkdir()
     (reports / "clean.txt").write_text(CLEAN, encoding="utf-8")
     for name in ("yueyang-2020.txt", "xiangyin-2022.txt"):
-        (reports / name).write_bytes((FIXTURES / name).read_bytes())
+        (reports / name).write_bytes((SEEDS_FOLDER / name).read_bytes())
     return reports
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+import govnet
 from govnet.evaluation.audit.document import Document, Span, Squeezed, squeeze
 from govnet.evaluation.audit.readers.detect import read_document
 from govnet.evaluation.audit.registry import Finding, Severity
@@ -15,6 +16,7 @@ from govnet.evaluation.audit.report import FundColumn, Report, Source
 from govnet.evaluation.audit.runner import audit_document
 
 FIXTURES = Path(__file__).parent / "fixtures"
+SEEDS_FOLDER = Path(govnet.__file__).parent / "evaluation" / "seeds"
 MAJORS: list[dict[str, Any]] = yaml.safe_load(
     (FIXTURES / "seed_majors.yaml").read_text(encoding="utf-8")
 )
@@ -24,7 +26,7 @@ MAJORS: list[dict[str, Any]] = yaml.safe_load(
 def audited() -> dict[str, tuple[Document, Report, list[Finding]]]:
     found = {}
     for name in ("yueyang-2020", "xiangyin-2022"):
-        document = read_document(FIXTURES / f"{name}.txt")
+        document = read_document(SEEDS_FOLDER / f"{name}.txt")
         found[name] = (document, *audit_document(document))
     return found
 
@@ -85,7 +87,7 @@ def test_quotes_are_exact_stretches_of_the_source(
     name: str, audited: dict[str, tuple[Document, Report, list[Finding]]]
 ) -> None:
     document, _, findings = audited[name]
-    source = (FIXTURES / f"{name}.txt").read_text(encoding="utf-8")
+    source = (SEEDS_FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     assert document.text == source
     for finding in findings:
         for span in finding.spans:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+import govnet
 from govnet.evaluation.audit.document import Cell, Document, Table
 from govnet.evaluation.audit.extract import extract
 from govnet.evaluation.audit.readers import html, text
@@ -20,12 +21,12 @@ from govnet.evaluation.audit.readers.detect import UnreadableError, detect, read
 from govnet.evaluation.audit.registry import Severity, audit
 from govnet.evaluation.audit.report import Report
 
-FIXTURES = Path(__file__).parent / "fixtures"
+SEEDS_FOLDER = Path(govnet.__file__).parent / "evaluation" / "seeds"
 SEEDS = ("yueyang-2020", "xiangyin-2022")
 
 
 def _seed(name: str) -> Document:
-    return read_document(FIXTURES / f"{name}.txt")
+    return read_document(SEEDS_FOLDER / f"{name}.txt")
 
 
 def _as_docx(document: Document, path: Path) -> Path:
@@ -229,7 +230,7 @@ def test_any_text_reads_without_an_error_and_quotes_itself(source: str) -> None:
 @settings(max_examples=100)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_a_cut_or_changed_seed_never_raises(noise: bytes, place: int) -> None:
-    data = (FIXTURES / "xiangyin-2022.txt").read_bytes()
+    data = (SEEDS_FOLDER / "xiangyin-2022.txt").read_bytes()
     at = place * len(data) // 300
     try:
         document = text.read(data[:at] + noise + data[at + len(noise) :])

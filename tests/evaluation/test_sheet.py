@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import astuple
 from pathlib import Path
 
+import govnet
 from govnet.evaluation.audit.readers.detect import read_document
 from govnet.evaluation.audit.runner import audit_document
 from govnet.evaluation.scoring import Support
 from govnet.evaluation.sheet import sheet, sheet_totals
 
-FIXTURES = Path(__file__).parent / "fixtures"
+SEEDS_FOLDER = Path(govnet.__file__).parent / "evaluation" / "seeds"
 
 
 def test_the_sheet_of_the_city_shows_98_38_25_35() -> None:
-    rows = sheet(*audit_document(read_document(FIXTURES / "yueyang-2020.txt")))
+    rows = sheet(*audit_document(read_document(SEEDS_FOLDER / "yueyang-2020.txt")))
     found = sheet_totals(rows)
     expected = (98, 38, 25, 35)
     assert tuple(map(int, astuple(found))) == expected
@@ -34,6 +35,6 @@ def test_the_sheet_of_the_city_shows_98_38_25_35() -> None:
 
 
 def test_a_report_without_items_has_an_empty_sheet() -> None:
-    rows = sheet(*audit_document(read_document(FIXTURES / "xiangyin-2022.txt")))
+    rows = sheet(*audit_document(read_document(SEEDS_FOLDER / "xiangyin-2022.txt")))
     assert rows == []
     assert sheet_totals(rows).self_score == 0

@@ -1,4 +1,4 @@
-"""``govnet audit``: audit existing self-evaluation reports."""
+"""``govnet audit``, ``govnet seed`` and ``govnet report``: self-evaluations on the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from govnet.cli import app
+from govnet.cli import app, setup_django
 from govnet.evaluation.audit import render
 from govnet.evaluation.audit.render import Format
 from govnet.evaluation.audit.runner import AuditedFile, Status, audit_files, find_files
+
+seed_app = typer.Typer(
+    help="The two real reports that GovNet was built from.", no_args_is_help=True
+)
+report_app = typer.Typer(help="Print reports.", no_args_is_help=True)
+app.add_typer(seed_app, name="seed")
+app.add_typer(report_app, name="report")
 
 
 @app.command()
@@ -73,3 +80,37 @@ def _exit_status(results: list[AuditedFile]) -> int:
     if any(result.status is Status.UNREADABLE for result in results):
         return 2
     return 1 if any(result.status is Status.FINDINGS for result in results) else 0
+
+
+@seed_app.command("load")
+def load_seeds() -> None:
+    """Create both seed projects from their texts, through the reader; again is no change."""
+    setup_django()
+    from govnet.evaluation.seeds import load  # noqa: PLC0415  # models need Django set up
+
+    for evaluation in load():
+        typer.echo(f"{evaluation.slug}: {evaluation.project_name}")
+
+
+@report_app.command("evaluation")
+def print_evaluation(
+    slug: Annotated[str, typer.Argument(help="Short name of the self-evaluation.")],
+    out: Annotated[Path, typer.Option(help="FILE.docx, FILE.pdf or FILE.xlsx (score table).")],
+) -> None:
+    """Issue a self-evaluation's report in the bureau's form and write it to a file."""
+    setup_django()
+    from govnet.evaluation import printing  # noqa: PLC0415
+    from govnet.evaluation.models import SelfEvaluation  # noqa: PLC0415
+
+    evaluation = SelfEvaluation.objects.filter(slug=slug).first()
+    if evaluation is None:
+        known = ", ".join(SelfEvaluation.objects.values_list("slug", flat=True)) or "none"
+        typer.secho(f"No self-evaluation {slug!r}; there are: {known}.", err=True)
+        raise typer.Exit(2)
+    issued = printing.issue(evaluation)
+    try:
+        out.write_bytes(printing.in_format(issued, out.suffix))
+    except printing.PrintingError as error:
+        typer.secho(str(error), err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{out} ({issued.digest[:12]})")

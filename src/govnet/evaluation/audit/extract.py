@@ -76,10 +76,12 @@ def extract(document: Document) -> Report:
         _budget(report, rows)
         _spending(report, rows)
         _goal(report, rows)
-        _score_items(report, rows)
         _evaluators(report, rows)
         _sign_offs(report, rows)
-    _indicators(report, [row for table in document.tables for row in table.rows])
+    # These two run over page breaks, which a PDF makes into separate tables.
+    every_row = [row for table in document.tables for row in table.rows]
+    _indicators(report, every_row)
+    _score_items(report, every_row)
     _fields_of_paragraphs(report)
     _totals(report)
     _dates(report)
@@ -144,13 +146,19 @@ def _funds(report: Report, rows: list[Row]) -> None:
 
 
 def _labelled(row: Row, known: tuple[tuple[str, Key], ...]) -> Iterator[tuple[Key, Cell, Cell]]:
-    """Label cells of a row in order, each with the cell that follows it."""
-    for label, value in pairwise(row):
-        text = label.squeezed.removeprefix("其中:")
-        for word, key in known:
-            if text.startswith(word):
-                yield key, label, value
-                break
+    """Label cells of a row in order, each with its value: the next filled cell, if any."""
+    found = [
+        (number, key)
+        for number, cell in enumerate(row)
+        for word, key in known
+        if cell.squeezed.removeprefix("其中:").startswith(word)
+    ]
+    for (number, key), end in zip(
+        found, [number for number, _ in found[1:]] + [len(row)], strict=False
+    ):
+        values = row[number + 1 : end]
+        if values:
+            yield key, row[number], next((cell for cell in values if cell.text), values[0])
 
 
 def _set_fund(
@@ -436,8 +444,9 @@ def _totals(report: Report) -> None:
     if grade:
         report.grade = (grade[0][1], grade[1])
     kind = squeezed.find(rf"项目实施过程评价([{_CHECKED}□☐])?项目完成结果评价([{_CHECKED}□☐])?")
-    if kind and kind[0][1]:
-        report.in_progress = kind[0][1] in _CHECKED
+    if kind:
+        ticked = [bool(mark) and mark in _CHECKED for mark in kind[0].groups()]
+        report.in_progress = ticked[0] if any(ticked) else None
 
 
 # --- dates and sections -------------------------------------------------------------------

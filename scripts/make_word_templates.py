@@ -1,0 +1,272 @@
+"""Makes the Word templates of the bureau's forms, for an officer to edit in Word or WPS.
+
+Run once after a change here: ``uv run python scripts/make_word_templates.py``. The templates
+are committed; docxtpl fills them in (``{{ }}`` values, ``{%tr %}`` repeated rows).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import docx
+from docx.document import Document
+from docx.enum.section import WD_ORIENT, WD_SECTION
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Cm, Pt
+from docx.table import Table, _Cell
+
+OUT = Path(__file__).parent.parent / "src/govnet/evaluation/word"
+BODY, HEADING = "宋体", "黑体"
+MONEY_COLUMNS = ("planned", "arrived", "spent", "balance")
+SOURCES = (
+    ("central", "其中：中央财政"),
+    ("province", "省财政"),
+    ("city", "市财政"),
+    ("county", "县市区财政"),
+    ("other", "其他"),
+)
+
+
+def _font(document: Document) -> None:
+    style = document.styles["Normal"]
+    style.font.name = BODY
+    style.font.size = Pt(10)
+    style.element.rPr.rFonts.set(qn("w:eastAsia"), BODY)
+    style.paragraph_format.space_after = Pt(0)
+
+
+def _paragraph(document: Document, text: str, *, size: float = 10, center: bool = False) -> None:
+    paragraph = document.add_paragraph()
+    run = paragraph.add_run(text)
+    run.font.size = Pt(size)
+    if size > 12:
+        run.font.name = HEADING
+        run._element.rPr.rFonts.set(qn("w:eastAsia"), HEADING)
+    if center:
+        paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+
+
+def _gap(document: Document) -> None:
+    """Word would join two tables that touch; a line of one point keeps them apart."""
+    paragraph = document.add_paragraph()
+    paragraph.paragraph_format.line_spacing = Pt(1)
+
+
+def _table(document: Document, rows: list[list[str]], widths: list[float]) -> Table:
+    table = document.add_table(rows=len(rows), cols=len(widths))
+    table.style = "Table Grid"
+    table.alignment = WD_TABLE_ALIGNMENT.CENTER
+    table.autofit = False
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Cm(width)
+    for row, texts in zip(table.rows, rows, strict=True):
+        for cell, text, width in zip(row.cells, texts, widths, strict=True):
+            cell.width = Cm(width)
+            cell.paragraphs[0].add_run(text)
+            cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
+        _no_split(row._tr)
+    return table
+
+
+def _no_split(row: OxmlElement) -> None:
+    row.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
+
+
+def _repeat_header(table: Table, row: int = 0) -> None:
+    table.rows[row]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
+
+
+def _merge(first: _Cell, last: _Cell) -> _Cell:
+    """Merge cells without the empty paragraphs that Word would collect from them."""
+    cell = first.merge(last)
+    for paragraph in cell.paragraphs:
+        if not paragraph.text and len(cell.paragraphs) > 1:
+            paragraph._element.getparent().remove(paragraph._element)
+    return cell
+
+
+def _heading_row(table: Table, row: int = 0) -> None:
+    cells = table.rows[row].cells
+    _merge(cells[0], cells[-1]).paragraphs[0].runs[0].bold = True
+
+
+def _cover(document: Document) -> None:
+    _paragraph(document, "附件2-2")
+    for _ in range(5):
+        _paragraph(document, "")
+    _paragraph(document, "{{ title }}", size=22, center=True)
+    for _ in range(4):
+        _paragraph(document, "")
+    lines = (
+        "评价类型：项目实施过程评价{{ box_process }}   项目完成结果评价{{ box_result }}",
+        "项目名称：{{ project_name }}",
+        "项目单位：{{ project_unit }}",
+        "主管部门：{{ department }}",
+        "评价方式：{{ method }}",
+        "评价机构：{{ evaluated_by }}",
+        "报告日期：{{ report_date }}",
+    )
+    for line in lines:
+        _paragraph(document, line, size=12)
+        _paragraph(document, "")
+    _paragraph(document, "{{ issued_by }}", size=12, center=True)
+    document.add_page_break()
+
+
+def _facts(document: Document) -> None:
+    rows = [
+        ["一、项目基本概况", "", "", "", "", "", "", ""],
+        ["项目负责人", "{{ leader }}", "", "", "联系电话", "{{ phone }}", "", ""],
+        ["项目地址", "{{ address }}", "", "", "邮编", "{{ postcode }}", "", ""],
+        ["项目起止时间", "{{ period }}", "", "", "", "", "", ""],
+        [
+            "计划安排资金（万元）", "{{ funds.total.planned }}",
+            "实际到位资金（万元）", "{{ funds.total.arrived }}",
+            "实际支出（万元）", "{{ funds.total.spent }}",
+            "结余（万元）", "{{ funds.total.balance }}",
+        ],
+    ]  # fmt: skip
+    for key, label in SOURCES:
+        row = []
+        for column in MONEY_COLUMNS:
+            row += [label, f"{{{{ funds.{key}.{column} }}}}"]
+        rows.append(row)
+    table = _table(document, rows, [2.6, 1.7] * 4)
+    _heading_row(table)
+    for row in (1, 2):
+        _merge(table.cell(row, 1), table.cell(row, 3))
+        _merge(table.cell(row, 5), table.cell(row, 7))
+    _merge(table.cell(3, 1), table.cell(3, 7))
+
+
+def _spending(document: Document) -> None:
+    rows = [
+        ["二、项目支出明细情况", "", "", ""],
+        ["支出内容", "实际支出数（万元）", "会计凭证号", "备注"],
+        ["{%tr for line in spending %}", "", "", ""],
+        ["{{ line.content }}", "{{ line.amount }}", "{{ line.voucher }}", "{{ line.note }}"],
+        ["{%tr endfor %}", "", "", ""],
+        ["支出合计", "{{ spending_total }}", "", ""],
+    ]
+    _heading_row(_table(document, rows, [6.4, 3.4, 4.4, 3.0]))
+
+
+def _goals(document: Document) -> None:
+    rows = [
+        ["三、项目绩效自评情况", "", ""],
+        ["项目绩效定性目标及实施计划完成情况", "预期目标", "实际完成"],
+        ["", "{{ goal }}", "{{ goal_result }}"],
+    ]
+    table = _table(document, rows, [3.2, 7.0, 7.0])
+    _heading_row(table)
+    _merge(table.cell(1, 0), table.cell(2, 0))
+    _gap(document)
+    head = ["一级指标", "二级指标", "指标内容", "指标（目标）值", "实际完成值"]
+    rows = [
+        ["项目绩效定量目标（指标）及完成情况", "", "", "", ""],
+        head,
+        ["{%tr for row in indicators %}", "", "", "", ""],
+        ["{{ row.level1 }}", "{{ row.level2 }}", "{{ row.content }}", "{{ row.target }}",
+         "{{ row.actual }}"],
+        ["{%tr endfor %}", "", "", "", ""],
+        ["绩效自评综合得分", "{{ score }}", "", "", ""],
+        ["评价等次", "{{ grade }}", "", "", ""],
+    ]  # fmt: skip
+    table = _table(document, rows, [3.2, 3.2, 5.4, 2.7, 2.7])
+    _heading_row(table)
+    for row in (5, 6):
+        _merge(table.cell(row, 1), table.cell(row, 4))
+
+
+def _people(document: Document) -> None:
+    rows = [
+        ["四、评价人员", "", "", ""],
+        ["姓名", "职称/职务", "单位", "签字"],
+        ["{%tr for person in evaluators %}", "", "", ""],
+        ["{{ person.name }}", "{{ person.job_title }}", "{{ person.unit }}", ""],
+        ["{%tr endfor %}", "", "", ""],
+        ["评价组组长（签字）：                年   月   日", "", "", ""],
+        ["项目单位意见：\n\n项目单位负责人（签章）：             年   月   日", "", "", ""],
+        ["主管部门意见：\n\n主管部门负责人（签章）：             年   月   日", "", "", ""],
+        [
+            "财政部门归口业务科室意见：\n\n财政部门归口业务科室负责人（签章）：  年   月   日",
+            "",
+            "",
+            "",
+        ],
+    ]
+    table = _table(document, rows, [3.6, 3.6, 6.4, 3.6])
+    _heading_row(table)
+    for row in range(5, 9):
+        _merge(table.cell(row, 0), table.cell(row, 3))
+    _gap(document)
+    _paragraph(document, "填报人：{{ filled_in_by }}")
+    _paragraph(document, "填报人电话：{{ filled_in_phone }}")
+
+
+def _narrative(document: Document) -> None:
+    document.add_page_break()
+    _paragraph(document, "五、评价报告综述（文字部分）", size=14)
+    document.add_paragraph("{%p for section in sections %}")
+    title = document.add_paragraph()
+    title.paragraph_format.keep_with_next = True
+    title.add_run("{{ section.title }}").bold = True
+    document.add_paragraph("{%p for line in section.lines %}")
+    body = document.add_paragraph("{{ line }}")
+    body.paragraph_format.first_line_indent = Pt(21)
+    body.paragraph_format.line_spacing = 1.5
+    document.add_paragraph("{%p endfor %}")
+    document.add_paragraph("{%p endfor %}")
+
+
+def _score_table(document: Document) -> None:
+    document.add_paragraph("{%p if items %}")
+    section = document.add_section(WD_SECTION.NEW_PAGE)
+    section.orientation = WD_ORIENT.LANDSCAPE
+    section.page_width, section.page_height = section.page_height, section.page_width
+    _paragraph(document, "附件3-2")
+    _paragraph(document, "{{ framework_name }}", size=16, center=True)
+    head = ["一级指标", "分值", "二级指标", "分值", "三级指标", "分值", "具体指标", "评价标准",
+            "自评得分"]  # fmt: skip
+    rows = [
+        head,
+        ["{%tr for item in items %}", *[""] * 8],
+        ["{{ item.level1 }}", "{{ item.points1 }}", "{{ item.level2 }}", "{{ item.points2 }}",
+         "{{ item.name }}", "{{ item.points }}", "{{ item.definition }}", "{{ item.standard }}",
+         "{{ item.score }}"],
+        ["{%tr endfor %}", *[""] * 8],
+        ["总分", "{{ points_total }}", "", "{{ points_total }}", "", "{{ points_total }}", "", "",
+         "{{ score_total }}"],
+    ]  # fmt: skip
+    table = _table(document, rows, [1.8, 1.2, 1.9, 1.2, 2.0, 1.2, 6.2, 8.2, 1.5])
+    _repeat_header(table)
+    for row in table.rows:
+        for cell in row.cells:
+            for run in cell.paragraphs[0].runs:
+                run.font.size = Pt(9)
+    document.add_paragraph("{%p endif %}")
+
+
+def main() -> None:
+    """Write the template of annexes 2-2 and 3-2."""
+    document = docx.Document()
+    _font(document)
+    page = document.sections[0]
+    page.page_width, page.page_height = Cm(21), Cm(29.7)
+    page.left_margin = page.right_margin = Cm(1.9)
+    _cover(document)
+    _facts(document)
+    for part in (_spending, _goals, _people):
+        _gap(document)
+        part(document)
+    _narrative(document)
+    _score_table(document)
+    OUT.mkdir(parents=True, exist_ok=True)
+    document.save(str(OUT / "annex-2-2.docx"))
+
+
+if __name__ == "__main__":
+    main()
