@@ -461,11 +461,11 @@ class Oracle:
         self.state: dict[int, State] = {}
         self.since: dict[int, float] = {}
 
-    def jump(self) -> None:
+    def jump(self, wall: float) -> None:
         self.last.clear()
         self.failures.clear()
         self.reference_answers.clear()
-        self.since.clear()
+        self.since = {target_id: min(since, wall) for target_id, since in self.since.items()}
 
     def see(self, target_id: int, outcome: Outcome, ts: float) -> None:
         if ts <= self.last.get(target_id, float("-inf")):
@@ -482,13 +482,14 @@ class Oracle:
         assert change.old is self.state.get(change.target_id, UNKNOWN)
         assert change.new is not change.old
         assert change.since <= change.confirmed_ts
-        assert change.since >= self.since.get(change.target_id, float("-inf"))
+        before = self.since.get(change.target_id, float("-inf"))
+        assert change.since >= before
         self.state[change.target_id] = change.new
         self.since[change.target_id] = change.since
         failures = self.failures.get(change.target_id, [])
         if change.new is DOWN:
             assert len(failures) >= 3
-            assert change.since == failures[0]
+            assert change.since == max(failures[0], before)
             assert max(self.reference_answers, default=0.0) >= failures[2]
         elif change.new in (UP, DEGRADED):
             assert not failures
@@ -520,7 +521,7 @@ def test_whatever_happens_down_is_proven(events: list[tuple[object, ...]]) -> No
                     see(target_id, outcome, 0.0)
             case ("jump", float(seconds)):
                 world.step += seconds
-                oracle.jump()
+                oracle.jump(world.now.wall)
                 assert world.wait(0.0) == []  # noticed before anything else is judged
     for target_id, state in oracle.state.items():
         assert world.state(target_id) is state

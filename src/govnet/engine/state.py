@@ -50,7 +50,8 @@ class StateRules:
     """When a state is confirmed.
 
     Attributes:
-        confirmations: failed runs in a row before a target is down.
+        confirmations: failed runs in a row before a target is down; runs in a row that could
+            not be measured before it is unknown.
         recoveries: answered runs in a row before a target that was down is up.
         recheck_s: seconds from the start of one run to the next while a change is pending.
         degrade_runs: runs in a row over a limit before a target is degraded.
@@ -144,8 +145,9 @@ class _Track:
     sent: float = 0.0
     received: float = 0.0
     loss_since: float = NEVER
-    unknown_since: float = NEVER
-    unknown_reason: str = ""
+    unmeasured: int = 0
+    unmeasured_since: float = NEVER
+    unmeasured_reason: str = ""
 
     @property
     def loss(self) -> float:
@@ -156,9 +158,10 @@ class _Track:
         """Forget every unconfirmed streak; the confirmed state stays."""
         self.failed = self.good = self.limited = self.clean = 0
 
-    def forget_times(self) -> None:
-        """After a jump of the clock: earlier times order nothing any more."""
+    def forget_times(self, wall: float) -> None:
+        """After a jump of the clock to ``wall``: earlier times order nothing any more."""
         self.void()
+        self.since = min(self.since, wall)
         self.last_ts = self.answered_ts = NEVER
 
     def count_loss(self, result: Result, window: int) -> None:
@@ -272,8 +275,8 @@ class StateTracker:
             return []
         track.last_ts = result.ts
         if result.outcome is Outcome.UNKNOWN:
-            return self._unmeasured(track, result)
-        track.usable_mono, track.unknown_since = at.mono, NEVER
+            return self._unmeasured(track, result, at)
+        track.usable_mono, track.unmeasured = at.mono, 0
         track.count_loss(result, self.rules.loss_window)
         if result.outcome is Outcome.FAILED:
             return self._failed(track, result, at)
@@ -289,8 +292,8 @@ class StateTracker:
         for track in self._tracks.values():
             if track.state is State.UNKNOWN or at.mono - track.usable_mono <= self._stale_s(track):
                 continue
-            if track.unknown_since > NEVER:
-                began, reason = track.unknown_since, track.unknown_reason
+            if track.unmeasured:
+                began, reason = track.unmeasured_since, track.unmeasured_reason
             else:
                 began, reason = track.last_ts + track.target.interval_s, "stale"
             changes += self._unknown(track, began, reason, at)
@@ -313,19 +316,22 @@ class StateTracker:
         CLOCK_STEPS.inc()
         log.warning("wall clock jumped", seconds=round(offset - before, 3))
         for track in self._tracks.values():
-            track.forget_times()
+            track.forget_times(at.wall)
         self._held.clear()
         self._answer_ts = NEVER
         if self._brake_since is not None:
             self._brake_since = at.wall
 
-    def _unmeasured(self, track: _Track, result: Result) -> list[Change]:
+    def _unmeasured(self, track: _Track, result: Result, at: Moment) -> list[Change]:
         track.void()
         self._held.pop(track.target.id, None)
-        if track.unknown_since == NEVER:
-            track.unknown_since = result.ts
-        track.unknown_reason = result.reason or "stale"
-        return []
+        if not track.unmeasured:
+            track.unmeasured_since = result.ts
+        track.unmeasured += 1
+        track.unmeasured_reason = result.reason or "not_measured"
+        if track.unmeasured < self.rules.confirmations:
+            return []
+        return self._unknown(track, track.unmeasured_since, track.unmeasured_reason, at)
 
     # Failing
 
