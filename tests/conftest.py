@@ -1,9 +1,16 @@
-"""What every test has: static files by their plain names, so that no test needs collectstatic."""
+"""What every test has: static files by their plain names, so that no test needs collectstatic.
+
+Hypothesis runs without a deadline: the machines are noisy, and no test is a timed one.
+"""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 from pytest_django import Settings
+
+hypothesis.settings.register_profile("govnet", deadline=None)
+hypothesis.settings.load_profile("govnet")
 
 
 @pytest.fixture(autouse=True)
