@@ -74,6 +74,7 @@ class Style:
     Attributes:
         area: fill below the first line (traffic).
         percent: the axis runs from 0 to 100.
+        at_least: the axis reaches at least so far, so that a loss of 0.1 % looks small.
         digits: decimals in the tooltip.
         limits: horizontal lines.
         steps: a quantity that changes on certain moments and holds in between (the
@@ -83,6 +84,7 @@ class Style:
 
     area: bool = False
     percent: bool = False
+    at_least: float | None = None
     digits: int = 2
     limits: Sequence[Limit] = ()
     steps: Sequence[tuple[float, float]] = ()
@@ -213,6 +215,8 @@ def line_chart(series: Series, window: Window, zone: ZoneInfo, style: Style) -> 
     y_axis: dict[str, Any] = {"type": "value", "name": series.unit, "min": 0}
     if style.percent:
         y_axis["max"] = 100
+    elif style.at_least is not None and _largest(series) < style.at_least:
+        y_axis["max"] = style.at_least
     return {
         "useUTC": True,
         "animation": False,
@@ -225,6 +229,11 @@ def line_chart(series: Series, window: Window, zone: ZoneInfo, style: Style) -> 
         "yAxis": y_axis,
         "series": drawn,
     }
+
+
+def _largest(series: Series) -> float:
+    values = (value for line in series.lines for value in line.values if value is not None)
+    return max(values, default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,14 @@ def flip_list(request: HttpRequest) -> HttpResponse:
     return _listing(request, "flip_list", FlipFilter(request.GET, flips))
 
 
+def _shown_params(found: Target) -> list[tuple[str, str]]:
+    """A target's parameters for people; what opens a device is not shown again."""
+    hidden = ("credential", "headers")
+    return [
+        (name, "••••••" if name in hidden else str(value)) for name, value in found.params.items()
+    ]
+
+
 @permission_required("monitor.view_target", raise_exception=True)
 def target(request: HttpRequest, pk: int) -> HttpResponse:
     """One target: state, the last 24 hours, charts, changes, the last exchange."""
@@ -164,6 +172,7 @@ def target(request: HttpRequest, pk: int) -> HttpResponse:
         "state": getattr(found, "state", None),
         "owner": found.device or found.access_point or found.unit,
         "day": day,
+        "params": _shown_params(found),
         "segments": timeline(found, day),
         "flips": Flip.objects.filter(target=found).select_related("target")[:20],
         **panels.target_charts(found),

@@ -23,11 +23,12 @@ NAMES: dict[str, str | Promise] = {
     "engine": _("Measuring engine"),
     "worker": _("Background worker"),
 }
+# Worst first: the banner says what follows from the first that fails.
 WHAT_STOPS: dict[str, str | Promise] = {
-    "store": _("charts and history are missing; new samples wait on disk"),
-    "web": _("pages may be slow or missing"),
     "engine": _("nothing is measured, so no state on these pages is current"),
+    "store": _("charts and history are missing; new samples wait on disk"),
     "worker": _("imports and reports wait"),
+    "web": _("pages may be slow or missing"),
 }
 
 
@@ -56,17 +57,12 @@ def processes() -> Mapping[str, HealthReport]:
 
 def alarms(point: ProbePoint) -> list[Alarm]:
     """What every signed-in person must know before trusting a page."""
-    found = [
-        Alarm("alarm", _("%s: not working") % NAMES.get(name, name), WHAT_STOPS.get(name, ""))
-        for name, report in processes().items()
-        if not report.ok
-    ]
-    if point.stale and not found:
-        found.append(
-            Alarm(
-                "warning",
-                _("No new results"),
-                _("the engine runs, but no result has come for a minute"),
-            )
-        )
-    return found
+    reports = processes()
+    failed = [name for name in WHAT_STOPS if name in reports and not reports[name].ok]
+    if failed:
+        names = _("Not working: %s") % "、".join(str(NAMES[name]) for name in failed)
+        return [Alarm("alarm", names, WHAT_STOPS[failed[0]])]
+    if point.stale:
+        text = _("the engine runs, but no result has come for a minute")
+        return [Alarm("warning", _("No new results"), text)]
+    return []

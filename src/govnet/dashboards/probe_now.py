@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from govnet.engine.probes.connect import ProbeFailure, resolve
 from govnet.engine.probes.http import parse_url
+from govnet.engine.probes.registry import ProbeRegistry
 from govnet.engine.result import Outcome, ProbeKind, Result
 from govnet.engine.result import Target as EngineTarget
 from govnet.engine.safety import Address, Scope, printable, scope_of
@@ -217,8 +218,6 @@ async def _bounded(target: EngineTarget, probing: Coroutine[Any, Any, Result]) -
 
 
 async def _measure(target: EngineTarget) -> Result:
-    from govnet.engine.probes.registry import ProbeRegistry
-
     registry = ProbeRegistry()
     await registry.start()
     try:

@@ -118,7 +118,7 @@ def loss(target: Target, window: Window) -> Drawn:
     """Lost requests in percent of those sent."""
     found = _probe(target, window)
     lines = [Line("loss", _("Loss"), numbers(found.loss_ratio, 100))]
-    return _drawn(found.grid, lines, "%", Style(area=True, percent=True, colours=(1,)))
+    return _drawn(found.grid, lines, "%", Style(area=True, at_least=5.0, colours=(1,)))
 
 
 def phases(target: Target, window: Window) -> Drawn:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from govnet.dashboards.reasons import REASONS
+from govnet.dashboards.reasons import reason_words
 from govnet.engine.result import State
 from govnet.monitor.models import Flip, Target
 
@@ -158,7 +158,7 @@ def unlocalized(value: float) -> str:
 @register.filter
 def reason_text(code: str | None) -> str:
     """A reason code in words; a code without words is shown as it is."""
-    return str(REASONS.get(code, code)) if code else "—"
+    return reason_words(code)
 
 
 @register.simple_tag

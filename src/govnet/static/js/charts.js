@@ -61,9 +61,9 @@
     const dressed = Object.assign({}, option);
     dressed.textStyle = { fontFamily: FONT };
     dressed.grid = { left: 8, right: 16, top: 34, bottom: 6, containLabel: true };
-    dressed.legend = Object.assign({ top: 2, left: 8, itemWidth: 14, itemHeight: 8, icon: "roundRect", textStyle: { color: look.text } }, option.legend);
+    dressed.legend = Object.assign({ top: 2, right: 16, itemWidth: 14, itemHeight: 8, icon: "roundRect", textStyle: { color: look.text } }, option.legend);
     dressed.xAxis = Object.assign({ axisLine: { lineStyle: { color: look.line } }, axisLabel: { color: look.text, hideOverlap: true }, splitLine: { show: false } }, option.xAxis);
-    dressed.yAxis = Object.assign({ axisLabel: { color: look.text }, nameTextStyle: { color: look.text, align: "right" }, nameGap: 10, splitLine: { lineStyle: { color: look.split } } }, option.yAxis);
+    dressed.yAxis = Object.assign({ axisLabel: { color: look.text }, nameTextStyle: { color: look.text, align: "left", padding: [0, 0, 0, -24] }, nameGap: 10, splitLine: { lineStyle: { color: look.split } } }, option.yAxis);
     dressed.series = option.series.map((series) => {
       const colour = palette[series.colorIndex % palette.length];
       const drawn = Object.assign({}, series, { itemStyle: { color: colour } });
