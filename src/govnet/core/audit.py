@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog
@@ -13,8 +14,24 @@ _request_id: ContextVar[str | None] = ContextVar("govnet_request_id", default=No
 
 
 def request_id() -> str | None:
-    """Id of the request being answered; None in the engine and the worker."""
+    """Id of the request being answered or the job being run; None outside of both."""
     return _request_id.get()
+
+
+@contextmanager
+def correlated(identifier: str) -> Iterator[None]:
+    """Give a job an id of its own, so that its audit entries can be found together."""
+    token = _request_id.set(identifier)
+    try:
+        with structlog.contextvars.bound_contextvars(request_id=identifier):
+            yield
+    finally:
+        _request_id.reset(token)
+
+
+def mask(value: str) -> str:
+    """What the audit trail keeps of a secret: whether there is one."""
+    return "" if value in {"", "None"} else "••••••"
 
 
 class RequestIdMiddleware:
@@ -26,11 +43,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Bind the id for the time of the request."""
         identifier = uuid.uuid4().hex
-        token = _request_id.set(identifier)
-        try:
-            with structlog.contextvars.bound_contextvars(request_id=identifier):
-                response = self.get_response(request)
-        finally:
-            _request_id.reset(token)
+        with correlated(identifier):
+            response = self.get_response(request)
         response["X-Request-Id"] = identifier
         return response

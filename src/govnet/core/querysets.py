@@ -9,7 +9,11 @@ from django.db import models
 from django.db.models import Q
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from govnet.accounts.models import User
+
+    Viewer: TypeAlias = User | AnonymousUser
 
 ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 

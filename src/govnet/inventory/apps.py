@@ -9,3 +9,10 @@ class InventoryConfig(AppConfig):
 
     name = "govnet.inventory"
     verbose_name = _("Inventory")
+
+    def ready(self) -> None:
+        """Audit every write and declare the objects to the generic layer."""
+        from govnet.inventory import audit, resources  # noqa: PLC0415  # models come first
+
+        audit.register()
+        resources.register_all()

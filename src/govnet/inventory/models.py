@@ -17,22 +17,33 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from encrypted_fields.fields import EncryptedTextField
+from tree_queries.fields import TreeNodeForeignKey
 from tree_queries.models import TreeNode
 from tree_queries.query import TreeQuerySet
 
+from govnet.core.fields import SecretField
 from govnet.core.querysets import ModelT_co, RestrictedQuerySet
 
 
 class LedgerModel(models.Model):
     """What every row of the ledger has: notes, and when it was made and last changed."""
 
-    notes = models.TextField(_("notes"), blank=True)
+    # A cell of a spreadsheet holds 32,767 characters: more could not be exported.
+    notes = models.TextField(_("notes"), blank=True, max_length=10_000)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store texts without outer white space: it cannot be seen, but it breaks look-ups."""
+        for field in self._meta.concrete_fields:
+            if isinstance(field, models.CharField | models.TextField):
+                value = self.__dict__.get(field.attname)
+                if isinstance(value, str):
+                    setattr(self, field.attname, value.replace("\r\n", "\n").strip())
+        super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         """The object's page; every ledger model has one under the same name."""
@@ -71,6 +82,15 @@ class Region(LedgerModel, TreeNode):  # type: ignore[django-manager-missing]  # 
 
     region_lookups: ClassVar[tuple[str, ...]] = ("pk",)
 
+    # The base would delete a whole subtree with its root.
+    parent = TreeNodeForeignKey(
+        "self",
+        verbose_name=_("parent region"),
+        on_delete=models.PROTECT,
+        related_name="children",
+        null=True,
+        blank=True,
+    )
     code = models.CharField(_("region code"), max_length=12, unique=True)
     name = models.CharField(_("name"), max_length=60)
     level = models.CharField(_("level"), max_length=10, choices=RegionLevel.choices)
@@ -203,6 +223,10 @@ class Contact(LedgerModel):
     def __str__(self) -> str:
         return self.name
 
+    def get_additional_data(self) -> dict[str, int]:
+        """Lets the audit trail show a contact's changes on its unit's page."""
+        return {"parent": self.unit_id}
+
 
 class AccessPoint(LedgerModel):
     """A place where a unit joins the network (接入点); what is probed for its reachability."""
@@ -265,16 +289,16 @@ class Credential(LedgerModel):
 
     name = models.CharField(_("name"), max_length=60, unique=True)
     version = models.CharField(_("version"), max_length=2, choices=SnmpVersion.choices)
-    community = EncryptedTextField(_("community"), null=True, blank=True)
+    community = SecretField(_("community"), null=True, blank=True)
     user = models.CharField(_("user name"), max_length=32, blank=True)
     auth_protocol = models.CharField(
         _("authentication"), max_length=8, choices=AuthProtocol.choices, blank=True
     )
-    auth_key = EncryptedTextField(_("authentication password"), null=True, blank=True)
+    auth_key = SecretField(_("authentication password"), null=True, blank=True)
     priv_protocol = models.CharField(
         _("privacy"), max_length=8, choices=PrivProtocol.choices, blank=True
     )
-    priv_key = EncryptedTextField(_("privacy password"), null=True, blank=True)
+    priv_key = SecretField(_("privacy password"), null=True, blank=True)
 
     SECRET_FIELDS: ClassVar[tuple[str, ...]] = ("community", "auth_key", "priv_key")
 
@@ -525,6 +549,10 @@ class BandwidthChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.effective_on}: {self.mbps} Mbit/s"
+
+    def get_additional_data(self) -> dict[str, int]:
+        """Lets the audit trail show a change of bandwidth on its circuit's page."""
+        return {"parent": self.circuit_id}
 
 
 def ledger_models() -> list[type[Any]]:

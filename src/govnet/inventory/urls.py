@@ -1,6 +1,6 @@
-"""URLs of the inventory app."""
+"""URLs of the inventory app: those of every declared object."""
 
-from django.urls import URLPattern
+from govnet.core.urls import object_urls
 
 app_name = "inventory"
-urlpatterns: list[URLPattern] = []
+urlpatterns = object_urls(app_name)

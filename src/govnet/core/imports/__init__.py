@@ -1,0 +1,1 @@
+"""Import of the ledger from files: read, check, preview, write, undo."""

@@ -1,0 +1,42 @@
+"""Whether an object that is not saved yet would lie inside a user's regions and units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model
+
+if TYPE_CHECKING:
+    from govnet.accounts.models import User
+
+
+def inside_scope(instance: Model, user: User) -> bool:
+    """True when the user would still see the object after it is saved.
+
+    The same rule as ``RestrictedQuerySet.restrict``, read from the object instead of the
+    database. A new node of a tree lies where its parent does.
+    """
+    if user.sees_everything:
+        return True
+    regions: tuple[str, ...] = getattr(instance, "region_lookups", ())
+    units: tuple[str, ...] = getattr(instance, "unit_lookups", ())
+    if not regions and not units:
+        return True
+    return any(_end(instance, path) in user.scope_region_ids for path in regions) or any(
+        _end(instance, path) in user.scope_unit_ids for path in units
+    )
+
+
+def _end(instance: Any, path: str) -> int | None:
+    """Id at the end of a lookup path; None when a reference on the way is empty."""
+    *steps, last = path.split("__")
+    for step in steps:
+        instance = getattr(instance, step)
+        if instance is None:
+            return None
+    if last != "pk":
+        end: int | None = getattr(instance, instance._meta.get_field(last).attname)
+        return end
+    # Moved or new: a node of a tree is where its parent is.
+    parent_id: int | None = getattr(instance, "parent_id", None)
+    return parent_id if parent_id is not None and instance.pk is None else instance.pk

@@ -1,0 +1,1 @@
+"""The generic views: one of each kind serves every declared object."""
