@@ -15,6 +15,8 @@ PACKAGE = {
     "fping": "fping",
     "chromium": "chromium",
     "ip": "iproute2",
+    "nft": "nftables",
+    "dnsmasq": "dnsmasq-base",
     "msgfmt": "gettext",
 }
 
