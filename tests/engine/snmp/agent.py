@@ -136,12 +136,11 @@ class FakeAgent:
             self._transport.sendto(one, address)
 
     def _reply(self, header: ber.Header, oids: list[bytes]) -> bytes | None:
-        status, varbinds = 0, self._varbinds(header, oids)
-        message = response(header.request_id, varbinds)
+        message = response(header.request_id, self._varbinds(header, oids))
         if len(message) > self.max_octets:
             if self.drop_big:
                 return None
-            status, message = 1, response(header.request_id, [], status=1)
+            return response(header.request_id, [], status=1)
         return message
 
     def _varbinds(self, header: ber.Header, oids: list[bytes]) -> list[bytes]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -138,8 +140,6 @@ async def test_a_get_bulk_or_request_sent_back_is_no_answer(
 
 
 async def test_random_octets_never_raise(poller: SnmpPoller, agent: FakeAgent) -> None:
-    import random
-
     dice = random.Random(5)
 
     def noise(data: bytes, request_id: int) -> bytes:
@@ -236,7 +236,7 @@ async def test_request_ids_are_unlike_each_other_and_four_octets() -> None:
     ids = [client._new_id() for _ in range(5000)]
     assert len(set(ids)) == len(ids)
     assert all(2**30 <= one < 2**31 for one in ids)
-    assert max(abs(a - b) for a, b in zip(ids, ids[1:], strict=False)) > 2**28
+    assert max(abs(a - b) for a, b in pairwise(ids)) > 2**28
 
 
 async def test_a_walk_that_does_not_increase_is_ended(poller: SnmpPoller, agent: FakeAgent) -> None:
