@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from django.conf import settings
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -32,6 +31,8 @@ from govnet.telemetry import queries
 from govnet.telemetry.client import shared_client
 
 if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
     from govnet.accounts.models import User
 
 EGRESS = "egress"
