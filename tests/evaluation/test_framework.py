@@ -88,3 +88,18 @@ def test_a_wrong_framework_names_file_line_and_field(
 def test_what_is_not_a_framework_is_refused_in_words(text: str) -> None:
     with pytest.raises(FrameworkError, match=r"county\.yaml"):
         parse_framework(text, "county.yaml")
+
+
+def test_every_framework_in_use_is_shipped_with_its_source() -> None:
+    shipped = shipped_frameworks()
+    assert set(shipped) == {
+        "national-self-evaluation",
+        "yueyang-annex-3-2",
+        "sichuan-self-evaluation",
+        "execution-20",
+        "transfer-payment-2025",
+        "guangshui-self-evaluation",
+        "no-points",
+    }
+    assert all(framework.source for framework in shipped.values())
+    assert {f.total for f in shipped.values() if f.id != "no-points"} == {100}

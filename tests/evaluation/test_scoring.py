@@ -12,10 +12,12 @@ from govnet.evaluation.framework import Denominator, Indicator, shipped_framewor
 from govnet.evaluation.scoring import (
     Answer,
     Funds,
+    OwnIndicator,
     ScoringError,
     Standing,
     Support,
     execution_rate,
+    grade,
     score,
     totals,
 )
@@ -126,3 +128,19 @@ def test_the_execution_rate_depends_on_its_denominator() -> None:
     assert f"{planned:.2%}" == "93.64%"
     assert f"{arrived:.2%}" == "103.10%"
     assert execution_rate(Funds(D(0), D(0), D(0), D(5)), Denominator.PLANNED) is None
+
+
+def test_a_projects_own_indicators_add_up_to_their_items_points() -> None:
+    item = shipped_frameworks()["national-self-evaluation"].leaf("2")
+    own = (
+        OwnIndicator(points=D(30), target=D(50), actual=D(60)),
+        OwnIndicator(points=D(20), target=D(200), actual=D("206.2"), ceiling=True),
+    )
+    assert str(score(item, Answer(own=own)).points) == "49.38"
+    with pytest.raises(ScoringError, match="30 points, not 50"):
+        score(item, Answer(own=own[:1]))
+
+
+def test_a_form_without_points_derives_no_grade() -> None:
+    assert grade(shipped_frameworks()["no-points"], D(98)) == ""
+    assert grade(YUEYANG, D(98)) == "优"

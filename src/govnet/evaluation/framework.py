@@ -138,6 +138,16 @@ class ExecutionRate(_Data):
     kind: Literal["execution_rate"]
 
 
+class OwnIndicators(_Data):
+    """The project sets its own indicators here; their points add up to the item's.
+
+    Each is scored by completed ÷ target, or as a ceiling by the variant named here.
+    """
+
+    kind: Literal["own_indicators"]
+    ceiling_variant: Literal["linear", "ratio"] = "linear"
+
+
 Rule = Annotated[
     Checklist
     | Choice
@@ -146,7 +156,8 @@ Rule = Annotated[
     | LowerIsBetter
     | Deductions
     | Qualitative
-    | ExecutionRate,
+    | ExecutionRate
+    | OwnIndicators,
     Field(discriminator="kind"),
 ]
 
@@ -255,7 +266,7 @@ class Framework(_Data):
         raise KeyError(id_)
 
     def grade(self, score: Decimal) -> str:
-        """The grade of a score; derived, never entered by hand."""
+        """The grade of a score out of 100; derived, never entered by hand."""
         return next(grade.name for grade in self.grades if score >= grade.at_least)
 
 

@@ -21,6 +21,7 @@ from govnet.evaluation.framework import (
     Framework,
     Indicator,
     LowerIsBetter,
+    OwnIndicators,
     Proportional,
     Qualitative,
 )
@@ -34,6 +35,16 @@ class ScoringError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnIndicator:
+    """One of the project's own indicators under an item that leaves them to it."""
+
+    points: Decimal
+    target: Decimal
+    actual: Decimal
+    ceiling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What is known of one indicator; each rule uses its own part of it.
 
@@ -44,6 +55,7 @@ class Answer:
         chosen: number of the option or tier chosen, from 0.
         deducted: points deducted for each fault, by its number.
         share: share of the points within the tier chosen, 0 to 1.
+        own: the project's own indicators, whose points add up to the item's.
     """
 
     target: Decimal | None = None
@@ -52,6 +64,7 @@ class Answer:
     chosen: int | None = None
     deducted: Mapping[int, Decimal] = field(default_factory=dict)
     share: Decimal | None = None
+    own: Sequence[OwnIndicator] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,8 @@ def score(indicator: Indicator, answer: Answer) -> Score:  # noqa: PLR0911  # on
             return _qualitative(rule, points, answer, indicator.name)
         case ExecutionRate():
             return _proportional(points, *_pair(answer, indicator.name))
+        case OwnIndicators() as rule:
+            return _own_indicators(rule, points, answer, indicator.name)
         case None:
             raise ScoringError(f"{indicator.name}: a group is not scored itself")
 
@@ -172,6 +187,21 @@ def _qualitative(rule: Qualitative, points: Decimal, answer: Answer, name: str) 
     return Score(rounded(points * share), f"{tier.text} {share * 100}% × {points}")
 
 
+def _own_indicators(rule: OwnIndicators, points: Decimal, answer: Answer, name: str) -> Score:
+    given = sum((own.points for own in answer.own), ZERO)
+    if given != points:
+        raise ScoringError(f"{name}: its indicators have {given} points, not {points}")
+    ceiling = LowerIsBetter(kind="lower_is_better", variant=rule.ceiling_variant)
+    scores = [
+        _lower_is_better(ceiling, own.points, own.target, own.actual)
+        if own.ceiling
+        else _proportional(own.points, own.target, own.actual)
+        for own in answer.own
+    ]
+    added = sum((part.points for part in scores), ZERO)
+    return Score(added, " + ".join(str(part.points) for part in scores) or "0")
+
+
 @dataclass(frozen=True, slots=True)
 class Funds:
     """The figures an execution rate is made of, 元."""
@@ -241,5 +271,8 @@ def totals(standings: Sequence[Standing]) -> Totals:
 
 
 def grade(framework: Framework, points: Decimal) -> str:
-    """Grade of a total score under a framework's bands, scaled to 100 points."""
-    return framework.grade(points * 100 / framework.total)
+    """Grade of a total score under a framework's bands, scaled to 100 points.
+
+    A framework without points (F7) derives no grade: the empty text.
+    """
+    return framework.grade(points * 100 / framework.total) if framework.total else ""
