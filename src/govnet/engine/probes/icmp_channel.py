@@ -12,6 +12,7 @@ import time
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Final
 
 import structlog
@@ -163,16 +164,17 @@ class _Round:
 class _Batch:
     """Echoes sent together: they share a deadline (loop time).
 
+    A span is the first of consecutive sequence numbers, and the cookie of each.
+
     An echo is known by its cookie: its sequence number may be used again before the deadline
     if it has been answered.
     """
 
-    __slots__ = ("cookies", "deadline", "sequences")
+    __slots__ = ("deadline", "spans")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.sequences = array("H")
-        self.cookies = array("Q")
+        self.spans: list[tuple[int, array[int]]] = []
 
 
 class IcmpChannel:
@@ -195,7 +197,6 @@ class IcmpChannel:
         self._counts = COUNTS[icmp.family]
         self._reply_type = ECHO_REPLY[icmp.family]
         self._head = request_head(icmp.family, icmp.ident)
-        self._ident = icmp.ident
         self._has_ip_header = icmp.has_ip_header
         self._queue: deque[_Round] = deque()
         self._sequence = secrets.randbelow(_SEQUENCES)
@@ -205,7 +206,9 @@ class IcmpChannel:
         self._cookie_of = array("Q", secrets.token_bytes(_SEQUENCES * COOKIE_BYTES))
         self._sent_ns_of = array("Q", bytes(_SEQUENCES * array("Q").itemsize))
         self._batches: defaultdict[float, deque[_Batch]] = defaultdict(deque)
-        self._size = ICMP_HEADER_BYTES + COOKIE_BYTES + _MAX_IP_HEADER
+        # Receiving into a buffer of just the right size saves Python from shrinking it.
+        self._envelope = ICMP_HEADER_BYTES + (_MAX_IP_HEADER if icmp.has_ip_header else 0)
+        self._size = self._envelope + COOKIE_BYTES
         self._clock_offset_ns = clock_offset_ns()
         self._next_send_at = 0.0
         self._pump_handle: asyncio.Handle | None = None
@@ -219,8 +222,7 @@ class IcmpChannel:
 
     def submit(self, run: EchoRun, indices: Sequence[int]) -> None:
         """Queues echoes of a run; they go out in this turn of the loop if the pace allows."""
-        room = ICMP_HEADER_BYTES + COOKIE_BYTES + len(run.padding) + _MAX_IP_HEADER
-        self._size = max(self._size, room)
+        self._size = max(self._size, self._envelope + COOKIE_BYTES + len(run.padding))
         self._queue.append(_Round(run, indices))
         if not self._held:
             self._pump_or_wait()
@@ -291,36 +293,57 @@ class IcmpChannel:
         return batches[-1]
 
     def _send_chunk(self, run: EchoRun, indices: Sequence[int], batch: _Batch) -> int:
-        """Sends echoes of one run; how many the kernel took."""
+        """Sends echoes of one run under consecutive numbers; how many the kernel took."""
+        first, room = self._claim_sequences(len(indices))
         packet = bytearray(self._head + bytes(_PACKET_FIELDS.size) + run.padding)
-        cookies = array("Q", secrets.token_bytes(COOKIE_BYTES * len(indices)))
-        before = len(batch.sequences)
-        # Bound once: this loop is a fifth of what the interpreter spends on a ping.
-        run_of, transmit, pack_into = self._run_of, self._transmit, _PACKET_FIELDS.pack_into
-        for number, (index, cookie) in enumerate(zip(indices, cookies, strict=True)):
-            sequence = (self._sequence + 1) & 0xFFFF
-            if run_of[sequence] is not None:
-                sequence = self._search_sequence()
-                if sequence < 0:
-                    self._queue.appendleft(_Round(run, indices[number:]))
-                    self._pump_in(_PAUSE_S)
-                    break
-            self._sequence = sequence
+        cookies = array("Q", secrets.token_bytes(COOKIE_BYTES * room))
+        stamps = array("Q")
+        # Bound once: this loop runs for every echo.
+        transmit, pack_into = self._transmit, _PACKET_FIELDS.pack_into
+        for sequence, index, cookie in zip(count(first), indices, cookies, strict=False):
             pack_into(packet, _SEQUENCE_AT, sequence, cookie)
             sent_ns = transmit(packet, run, index)
-            if sent_ns:
-                run_of[sequence] = run
-                self._index_of[sequence] = index
-                self._cookie_of[sequence] = cookie
-                self._sent_ns_of[sequence] = sent_ns
-                batch.sequences.append(sequence)
-                batch.cookies.append(cookie)
-            elif self._held:
-                if number + 1 < len(indices):
-                    # Behind the echo that was put back in front, if it was.
-                    self._queue.insert(self._blocked, _Round(run, indices[number + 1 :]))
+            stamps.append(sent_ns)
+            if not sent_ns and self._held:
                 break
-        return len(batch.sequences) - before
+        tried = len(stamps)
+        if tried < len(indices):
+            # Behind the echo that was put back in front, if it was.
+            self._queue.insert(self._blocked, _Round(run, indices[tried:]))
+        if not room:
+            self._pump_in(_PAUSE_S)
+        self._register(run, indices[:tried], cookies[:tried], stamps, first, batch)
+        return tried - stamps.count(0)
+
+    def _claim_sequences(self, most: int) -> tuple[int, int]:
+        """The next free numbers, as the first and how many; none if too many are in flight."""
+        first = (self._sequence + 1) & 0xFFFF
+        room = min(most, _SEQUENCES - first)
+        if self._run_of[first : first + room].count(None) == room:
+            return first, room
+        # Around again before the time-out: pick out the answered ones one by one.
+        first = self._search_sequence()
+        return (0, 0) if first < 0 else (first, 1)
+
+    def _register(
+        self,
+        run: EchoRun,
+        indices: Sequence[int],
+        cookies: array[int],
+        stamps: array[int],
+        first: int,
+        batch: _Batch,
+    ) -> None:
+        """Notes what is in flight now: for the answers by number, for the time-out in the batch."""
+        if not stamps:
+            return
+        end = first + len(stamps)
+        self._run_of[first:end] = [run if stamp else None for stamp in stamps]
+        self._index_of[first:end] = array("L", indices)
+        self._cookie_of[first:end] = cookies
+        self._sent_ns_of[first:end] = stamps
+        self._sequence = end - 1
+        batch.spans.append((first, cookies))
 
     def _transmit(self, packet: bytearray, run: EchoRun, index: int) -> int:
         """Hands an echo to the kernel; the wall clock (ns) just before, or 0 if not taken."""
@@ -417,10 +440,15 @@ class IcmpChannel:
             self._loop.add_reader(self._sock, self._on_readable)
 
     def _drain(self, limit: int) -> int:
-        """Takes the datagrams that wait in the kernel, at most ``limit``; how many there were."""
-        recvmsg = self._sock.recvmsg
-        size = self._size
+        """Takes the datagrams that wait in the kernel, at most ``limit``; how many there were.
+
+        An answer is accepted only with the right ident, sequence, cookie and source.
+        """
         self._check_clock()
+        # One loop with everything bound once: it runs for every answer.
+        recvmsg, size, counts = self._sock.recvmsg, self._size, self._counts
+        run_of, index_of, cookie_of = self._run_of, self._index_of, self._cookie_of
+        kind_and_ident = (self._reply_type, self.icmp.ident)
         taken = 0
         for _ in range(limit):
             try:
@@ -432,39 +460,33 @@ class IcmpChannel:
                 self._read_errors()
                 continue
             taken += 1
-            if flags & socket.MSG_TRUNC:
-                self._counts.malformed += 1
+            if self._has_ip_header:
+                data = strip_ip_header(data)
+            if len(data) < REPLY.size or flags & socket.MSG_TRUNC:
+                counts.malformed += 1
+                continue
+            kind, ident, sequence, cookie = REPLY.unpack_from(data)
+            run = run_of[sequence]
+            if run is None or cookie_of[sequence] != cookie or (kind, ident) != kind_and_ident:
+                self._take_stray(sequence, cookie)
+                continue
+            index = index_of[sequence]
+            if run.peers[index // run.count] != source:
+                counts.wrong_source += 1
+            elif run.status[index] != WAITING:
+                self._take_surplus(run, index)
             else:
-                self._take(data, ancillary, source)
+                self._take_answer(run, index, sequence, receive_stamp_ns(ancillary))
         return taken
 
-    def _take(self, data: bytes, ancillary: list[tuple[int, int, bytes]], source: Peer) -> None:
-        """One datagram: accepted only with the right ident, sequence, cookie and source."""
-        if self._has_ip_header:
-            data = strip_ip_header(data)
-        if len(data) < REPLY.size:
-            self._counts.malformed += 1
+    def _take_answer(self, run: EchoRun, index: int, sequence: int, stamp_ns: int) -> None:
+        rtt_ns = stamp_ns - self._sent_ns_of[sequence]
+        if 0 <= rtt_ns <= run.timeout_ns:
+            run.rtt_ms[index] = rtt_ns / 1e6
+        elif self._is_late(sequence, rtt_ns):
             return
-        kind, ident, sequence, cookie = REPLY.unpack_from(data)
-        run = self._run_of[sequence]
-        if run is None or self._cookie_of[sequence] != cookie:
-            self._take_stray(sequence, cookie)
-            return
-        index = self._index_of[sequence]
-        if kind != self._reply_type or ident != self._ident:
-            self._counts.malformed += 1
-        elif run.peers[index // run.count] != source:
-            self._counts.wrong_source += 1
-        elif run.status[index] != WAITING:
-            self._take_surplus(run, index)
-        else:
-            rtt_ns = receive_stamp_ns(ancillary) - self._sent_ns_of[sequence]
-            if 0 <= rtt_ns <= run.timeout_ns:
-                run.rtt_ms[index] = rtt_ns / 1e6
-            elif self._is_late(sequence, rtt_ns):
-                return
-            self._counts.received += 1
-            run.settle(index, ANSWERED)
+        self._counts.received += 1
+        run.settle(index, ANSWERED)
 
     def _is_late(self, sequence: int, rtt_ns: int) -> bool:
         """Whether an impossible round-trip time means a late answer, or a stepped clock."""
@@ -565,18 +587,24 @@ class IcmpChannel:
         lost: list[tuple[EchoRun, int]] = []
         for timeout_s, batches in list(self._batches.items()):
             while batches and batches[0].deadline <= now and len(lost) < EXPIRE_LIMIT:
-                batch = batches.popleft()
-                for sequence, cookie in zip(batch.sequences, batch.cookies, strict=True):
-                    run = self._run_of[sequence]
-                    if run is None or self._cookie_of[sequence] != cookie:
-                        continue
-                    # The cookie stays: by it a late answer is told from a forged one.
-                    self._run_of[sequence] = None
-                    index = self._index_of[sequence]
-                    if run.status[index] == WAITING:
-                        lost.append((run, index))
+                for first, cookies in batches.popleft().spans:
+                    lost += self._release(first, cookies)
             if not batches:
                 del self._batches[timeout_s]
+        return lost
+
+    def _release(self, first: int, cookies: array[int]) -> list[tuple[EchoRun, int]]:
+        """Frees the numbers of echoes whose time is over; those that were not answered."""
+        run_of, index_of, cookie_of = self._run_of, self._index_of, self._cookie_of
+        lost: list[tuple[EchoRun, int]] = []
+        for sequence, cookie in enumerate(cookies, first):
+            run = run_of[sequence]
+            if run is None or cookie_of[sequence] != cookie:
+                continue
+            # The cookie stays: by it a late answer is told from a forged one.
+            run_of[sequence] = None
+            if run.status[index_of[sequence]] == WAITING:
+                lost.append((run, index_of[sequence]))
         return lost
 
     def _settle_lost(self, lost: list[tuple[EchoRun, int]]) -> None:
