@@ -68,3 +68,8 @@ def interface_columns(
 def number(client: Client, sql: str) -> float:
     """The one number that a query answers."""
     return cast("float", client.query(sql).result_rows[0][0])
+
+
+def pairs(client: Client, sql: str) -> dict[int, int]:
+    """The two columns of an answer as a dictionary."""
+    return {int(key): int(value) for key, value in client.query(sql).result_rows}

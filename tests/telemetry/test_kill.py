@@ -77,7 +77,7 @@ def assert_exactly_once(store: StoreProcess, promised: set[int]) -> None:
     assert len(promised) > KILLS * 200
     client = connect(store.config)
     stored = client.query("SELECT target_id, count() FROM probe_result GROUP BY 1").result_rows
-    times: dict[int, int] = {target: count for target, count in stored}
+    times: dict[int, int] = dict(stored)
     lost = [n for n in promised if n not in times]
     assert not lost, f"{len(lost)} acknowledged samples lost, e.g. {lost[:5]}"
     assert set(times.values()) == {1}, "a sample was stored twice"
@@ -85,9 +85,7 @@ def assert_exactly_once(store: StoreProcess, promised: set[int]) -> None:
         rolled = client.query(
             f"SELECT target_id, sum(samples) FROM probe_result{rollup} GROUP BY 1"
         ).result_rows
-        assert {target: count for target, count in rolled} == times, (
-            f"probe_result{rollup} differs from the raw samples"
-        )
+        assert dict(rolled) == times, f"probe_result{rollup} differs from the raw samples"
 
 
 def test_a_block_announced_but_never_stored_is_accepted_at_the_next_try(tmp_path: Path) -> None:

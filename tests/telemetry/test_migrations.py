@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from govnet.config import Config
-from govnet.telemetry.client import connect
+from govnet.telemetry.client import TelemetryUnavailableError, connect
 from govnet.telemetry.migrations import Row, RunSql, migrate, parse_compact, schema_version
 from govnet.telemetry.schema import (
     PROBE_RESULT,
@@ -149,7 +150,7 @@ def test_a_store_of_every_past_schema_becomes_a_fresh_install(
     assert recorded(run) == recorded(fresh_run)
     assert run("SELECT target_id, sent, rtt_ms FROM probe_result") == [[7, 3, 1.5]]
     for suffix in ("_1m", "_5m", "_1h"):
-        assert run(f"SELECT received_total FROM probe_result{suffix}") == [["2"]]
+        assert run(f"SELECT received_total FROM probe_result{suffix}") == [[2]]
     assert migrate(run, schema, new) == []
 
 
@@ -167,11 +168,11 @@ def test_what_is_inserted_after_an_upgrade_reaches_the_new_measure(
         assert run(f"SELECT min(ttl_min) FROM probe_result{suffix}") == [[57]]
 
 
-class Interrupted(Exception):
+class InterruptedMigrationError(Exception):
     pass
 
 
-@pytest.mark.parametrize("at", [1, 2, 5, 9, 14, 23, 30, 41])
+@pytest.mark.parametrize("at", [1, 5, 14, 30, 41])
 def test_an_interrupted_migration_is_finished_by_the_next(
     database: Callable[[], str], runner: Callable[[str], RunSql], at: int
 ) -> None:
@@ -185,10 +186,10 @@ def test_an_interrupted_migration_is_finished_by_the_next(
         if not sql.startswith("SELECT"):
             left -= 1
             if left == 0:
-                raise Interrupted
+                raise InterruptedMigrationError
         return run(sql)
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedMigrationError):
         migrate(interrupted, TOMORROW, SCHEMA_VERSION + 1)
     migrate(run, TOMORROW, SCHEMA_VERSION + 1)
     fresh_run = runner(fresh)
@@ -206,7 +207,7 @@ def test_processes_that_start_at_once_migrate_once(
     def work(run: RunSql) -> None:
         try:
             migrate(run)
-        except Exception as error:
+        except (DatabaseError, TelemetryUnavailableError) as error:
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(run,)) for run in runs]

@@ -2,10 +2,10 @@
 
 A plain MergeTree table writes an inserted block's id to its deduplication log *before* it renames
 the finished part into place (seen with strace on ClickHouse 26.9: a write to
-``deduplication_log_1.txt``, then the rename of ``tmp_insert_…``). Killed between the two, the table remembers a block that it does
-not have, and the writer's retry would be answered "already stored" and its samples be lost. So
-before the store opens its tables, every remembered block whose part is not on disk is forgotten;
-a line torn by a power cut is cut off.
+``deduplication_log_1.txt``, then the rename of ``tmp_insert_…``). Killed between the two, the table
+remembers a block that it does not have; the writer's retry would be answered "already stored" and
+its samples be lost. So before the store opens its tables, every remembered block whose part is not
+on disk is forgotten; a line torn by a power cut is cut off.
 
 The file format is ClickHouse's: ``<1 = added, 2 = dropped> TAB <part name> TAB <block id> LF``.
 """

@@ -226,9 +226,12 @@ class _Plan:
         return Grid(self.table, self.bucket_s, np.arange(self.first, self.end, self.bucket_s))
 
     def select(self, *measures: str) -> str:
-        """Merging SELECT expressions of measures, named ``m_<measure>``."""
+        """Merging SELECT expressions of measures, named ``m_<measure>``; NaN for NULL."""
         raw = self.rollup is None
-        return ", ".join(f"{self.family.measure(m).over(raw=raw)} AS m_{m}" for m in measures)
+        return ", ".join(
+            f"toFloat64(ifNull({self.family.measure(m).over(raw=raw)}, nan)) AS m_{m}"
+            for m in measures
+        )
 
     def parameters(self) -> dict[str, object]:
         return {"bucket": self.bucket_s, "first": _utc(self.first), "end": _utc(self.end)}
@@ -298,13 +301,12 @@ class _Columns:
     _index: Seconds = field(init=False)
 
     def __post_init__(self) -> None:
-        buckets = self.answer["bucket"].to_numpy().astype(np.int64)
+        buckets = _numpy(self.answer["bucket"]).astype(np.int64)
         self._index = (buckets - self.plan.first) // self.plan.bucket_s
 
     def __getitem__(self, name: str) -> Floats:
         values = np.full((self.plan.end - self.plan.first) // self.plan.bucket_s, np.nan)
-        column = self.answer[f"m_{name}"].to_numpy()
-        values[self._index] = column.astype(np.float64)
+        values[self._index] = _numpy(self.answer[f"m_{name}"])
         return values
 
     def mean(self, name: str) -> Floats:
@@ -315,6 +317,15 @@ class _Columns:
 
     def rate(self, name: str, factor: float = 1.0) -> Floats:
         return _ratio(self[f"{name}_total"] * factor, self["seconds_total"])
+
+
+def _numpy(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
+    """A column without NULL; ``to_numpy`` would import pandas, see ``telemetry.columns``."""
+    whole = column.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):  # no chunk at all
+        return np.empty(0)
+    array: npt.NDArray[np.generic] = np.from_dlpack(whole)
+    return array
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
@@ -389,7 +400,7 @@ def interface_series(
     max_points: int = 600,
     interval_s: float = DEFAULT_INTERVAL_S,
 ) -> InterfaceSeries:
-    """Traffic, errors, discards and state of one interface; arguments as in :func:`probe_series`."""
+    """Traffic, errors and state of one interface; arguments as in :func:`probe_series`."""
     plan = _plan(INTERFACE_SAMPLE, start, end, max_points, interval_s)
     measures = [m.name for m in INTERFACE_SAMPLE.measures]
     columns = _series(client, plan, {"device_id": device_id, "if_index": if_index}, measures)
@@ -445,7 +456,7 @@ def interface_sum_series(
     max_points: int = 600,
     interval_s: float = DEFAULT_INTERVAL_S,
 ) -> SumSeries:
-    """Traffic summed over interfaces, e.g. all egress links; arguments as in :func:`probe_series`."""
+    """Traffic summed over interfaces, e.g. the egress; arguments as in :func:`probe_series`."""
     plan = _plan(INTERFACE_SAMPLE, start, end, max_points, interval_s)
     totals = plan.select("in_octets_total", "out_octets_total", "seconds_total")
     sql = (

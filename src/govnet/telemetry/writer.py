@@ -357,13 +357,14 @@ class Writer:
                 self._failed("spool", error)
                 return False
             with self._lock:
+                self._since[batch.sequence] = time.monotonic()
+            self._enforce_limit()
+            with self._lock:
                 self._in_hand = None
                 self._waiting.remove(chunk)
                 self._buffered_rows -= chunk.rows
-                self._since[batch.sequence] = time.monotonic()
                 self._count("acknowledged", chunk.table, chunk.rows)
                 self._acknowledge()
-            self._enforce_limit()
             self._has_work.set()
 
     def _acknowledge(self) -> None:
