@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -31,6 +32,8 @@ def test_every_process_is_ok_and_tells_its_counters(govnet: Running) -> None:
     for name, report in status["processes"].items():
         assert report["pid"], name
         assert report["counters"], name
+    printed = json.loads(govnet.run("status", "--json").stdout)
+    assert printed["ok"]
     assert "process" in govnet.run("status").stdout
 
 

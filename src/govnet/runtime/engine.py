@@ -44,6 +44,9 @@ FULL_PASS_S: Final = 60.0
 """Seconds after which everything is read again though no revision was raised: rows written in
 bulk or by hand raise none, and a state that the database missed is set right."""
 
+SOON_S: Final = 10.0
+"""A new target with a longer interval than this is measured once within so many seconds."""
+
 HAND_OVER_S: Final = 1.0
 STOP_PROBES_S: Final = 1.0
 STOP_WRITER_S: Final = 1.0
@@ -71,6 +74,7 @@ class Engine:
         self._watched = Watched()
         self._ports = PortIndex({})
         self._polls: dict[int, DevicePoll] = {}
+        self._whole: set[int] = set()
         self._revision = -1
         self._followed_at = -FULL_PASS_S
         self._restored = False
@@ -146,13 +150,24 @@ class Engine:
         for device_id in gone:
             self._poller.forget(device_id)
             self._history.forget(device_id)
+        ids = {target.id for target in watched.targets}
+        new = ids - {target.id for target in self._watched.targets}
         self._watched = watched
         self._ports = PortIndex(watched.ports)
+        self._whole &= ids
         self._record(self._tracker.set_targets(watched.targets, Moment.now()))
         for result in self._windows.set_targets(watched.targets):
             self._keep(result)
         self._scheduler.set_targets(watched.targets)
+        self._measure_soon([t for t in watched.targets if t.id in new])
         log.info("measuring", targets=len(watched.targets), devices=len(watched.devices))
+
+    def _measure_soon(self, new: list[Target]) -> None:
+        """Nobody waits a long interval for the first value of a target; spread, no burst."""
+        slow = [target.id for target in new if target.interval_s > SOON_S]
+        loop = asyncio.get_running_loop()
+        for place, target_id in enumerate(slow):
+            loop.call_later(SOON_S * place / len(slow), self._scheduler.hurry, target_id, 0.0)
 
     def _compare(self, stored: dict[int, StoredState]) -> None:
         """At the first time go on from the stored states; later set right what differs."""
@@ -212,6 +227,9 @@ class Engine:
             self._scheduler.hurry(result.target_id, after_s)
         for merged in self._windows.add(result):
             self._keep(merged)
+            self._whole.add(merged.target_id)
+        if result.target_id not in self._whole:  # something to show before its first interval ends
+            self._journal.last_value(result)
 
     def _keep(self, result: Result) -> None:
         self._samples.add(result)
