@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 from auditlog import get_logentry_model
 from auditlog.cid import get_cid
@@ -173,9 +174,7 @@ def consequences(objects: Sequence[Model]) -> dict[type[Model], list[Model]]:
 
 def _referrers(error: ProtectedError | RestrictedError) -> list[Model]:
     objects = (
-        error.protected_objects
-        if isinstance(error, ProtectedError)
-        else error.restricted_objects
+        error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
     )
     return list(objects)
 
@@ -215,7 +214,7 @@ def _record_loosened(collector: Collector) -> None:
     """Audit the references that ``SET_NULL`` empties: Django does so without a signal."""
     pairs = []
     for (model_field, value), groups in collector.field_updates.items():
-        for old in (item for group in groups for item in group):
+        for old in chain.from_iterable(cast("Iterable[Iterable[Model]]", groups)):
             new = copy.copy(old)
             setattr(new, model_field.attname, value)
             pairs.append((old, new))

@@ -47,7 +47,7 @@ def file_columns(resource: Resource, lookup: Lookup) -> list[ExportColumn]:
 
 def shown_columns(resource: Resource, table: ObjectTable, lookup: Lookup) -> list[ExportColumn]:
     """What a table shows, led by what identifies a row, so that the file can be imported."""
-    names = [column.name for column in table.columns.visible() if column.name != "selection"]
+    names = [column.name for column in table.columns if column.name != "selection"]
     keys = [name for name in resource.identity[0] if name not in names]
     columns = []
     for name in (*keys, *names):
@@ -114,7 +114,7 @@ def write_workbook(
         sheet.column_dimensions[get_column_letter(position)].width = width
     header = []
     for column in columns:
-        cell = WriteOnlyCell(sheet, _xml_safe(column.header))
+        cell = WriteOnlyCell(sheet, str(_xml_safe(column.header)))
         cell.font = Font(bold=True)
         header.append(cell)
     sheet.append(header)

@@ -29,7 +29,7 @@ class SecretField(EncryptedTextField):
         try:
             return str(self.f.decrypt(value.encode()).decode())
         except (InvalidToken, UnicodeError):
-            log.error("secret cannot be decrypted", field=str(self))
+            log.exception("secret cannot be decrypted", field=str(self))
             return None
 
     def to_python(self, value: Any) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import django_filters
+from django import forms
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django import forms
 
 from govnet.core.columns import extra_columns
 
@@ -90,6 +90,4 @@ class ObjectFilterSet(django_filters.FilterSet):
     @property
     def active(self) -> int:
         """How many filters besides the search box are set."""
-        return sum(
-            1 for name in self.filters if name != "q" and (self.data or {}).get(name)
-        )
+        return sum(1 for name in self.filters if name != "q" and (self.data or {}).get(name))

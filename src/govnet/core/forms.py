@@ -19,7 +19,7 @@ from govnet.core.scope import inside_scope
 if TYPE_CHECKING:
     from govnet.accounts.models import User
 
-SECRET_KEPT = "••••••••"
+SECRET_KEPT = "••••••••"  # noqa: S105  # what stands for a secret
 
 
 class PickerWidget(forms.TextInput):
@@ -211,8 +211,8 @@ def bulk_edit_form(resource: Resource, user: User, data: Any = None) -> forms.Fo
         field.required = False
         field.initial = None
         if isinstance(field, forms.TypedChoiceField):
-            blank = [("", "—")]
-            field.choices = blank + [c for c in list(field.choices) if c[0] not in ("", None)]  # type: ignore[operator, index]  # flat
+            offered: Any = field.choices
+            field.choices = [("", "—"), *(pair for pair in offered if pair[0] not in ("", None))]
         if isinstance(field, forms.BooleanField):
             field = forms.TypedChoiceField(
                 label=field.label,
@@ -263,5 +263,3 @@ class SavedFilterForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
     query = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
     shared = forms.BooleanField(label=gettext_lazy("Share with everybody"), required=False)
-
-

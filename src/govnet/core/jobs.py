@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import structlog
 from auditlog.context import set_actor
 from django.db import transaction
-from django.utils import timezone
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django_tasks import task
 from django_tasks.base import Task
@@ -88,15 +87,20 @@ def _job(run: ImportRun, name: str) -> Iterator[None]:
             _SECONDS.labels(name).time(),
         ):
             yield
-    except Exception as error:  # noqa: BLE001  # one run's failure must not end the worker
+    except Exception as error:  # one run's failure must not end the worker
         outcome = "failed"
         log.exception("import job failed", job=name, run=run.pk, error=type(error).__name__)
         with translation.override(run.language):
             message = _("An unexpected error stopped the job; nothing was written. Run %d.")
         _finish(run, ImportStatus.FAILED, message % run.pk)
     _RUNS.labels(name, outcome).inc()
-    log.info("import job finished", job=name, run=run.pk, status=run.status,
-             seconds=(timezone.now() - started).total_seconds())
+    log.info(
+        "import job finished",
+        job=name,
+        run=run.pk,
+        status=run.status,
+        seconds=(timezone.now() - started).total_seconds(),
+    )
 
 
 def _finish(run: ImportRun, status: ImportStatus, message: str = "") -> None:

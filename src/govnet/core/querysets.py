@@ -46,5 +46,5 @@ class RestrictedQuerySet(models.QuerySet[ModelT_co]):
         for path in units:
             condition |= Q(**{f"{path}__in": user.scope_unit_ids})
         # A subquery instead of joins: joined rows would repeat and spoil counts.
-        matching: Any = self.model._base_manager.filter(condition).values("pk")  # noqa: SLF001
+        matching: Any = self.model._base_manager.filter(condition).values("pk")
         return self.filter(pk__in=matching)

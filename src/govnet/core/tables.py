@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import django_tables2 as tables
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +27,11 @@ class ObjectTable(tables.Table):
         accessor="pk",
         attrs={
             "th__input": {"data-select-all": True, "aria-label": _("Select all rows of this page")},
-            "input": {"name": "pk", "aria-label": _("Select this row"), "class": "form-check-input"},
+            "input": {
+                "name": "pk",
+                "aria-label": _("Select this row"),
+                "class": "form-check-input",
+            },
             "td": {"class": "w-1"},
             "th": {"class": "w-1"},
         },
@@ -91,7 +96,7 @@ def field_label(model: type[Any], table: type[tables.Table] | None, name: str) -
     """The label of a field, or of a column of the table that is no field."""
     try:
         text = str(model._meta.get_field(name).verbose_name)
-    except (LookupError, AttributeError):
+    except (FieldDoesNotExist, AttributeError):
         column = table.base_columns.get(name) if table else None
         text = str(column.verbose_name) if column else name
     return text[:1].upper() + text[1:]

@@ -14,7 +14,8 @@ LEFT_OUT: Final = frozenset({"id", "created_at", "updated_at", "demo"})
 
 def register() -> None:
     """Follow every model of the ledger; safe to call again."""
-    for model in (*ledger_models(), BandwidthChange):
+    followed: list[type[Model]] = [*ledger_models(), BandwidthChange]
+    for model in followed:
         if not auditlog.contains(model):
             _follow(model)
 

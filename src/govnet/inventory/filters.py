@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
 from django import forms
 from django.db.models import QuerySet
@@ -111,17 +113,13 @@ class CircuitFilter(ObjectFilterSet):
     carrier = ScopedChoiceFilter(models.Carrier, label=_("carrier"))
     unit = ScopedChoiceFilter(models.Unit, field_name="access_point__unit", label=_("unit"))
     expires_before = _before(_("contract expires by"))
-    mbps = django_filters.NumberFilter(
-        method="at_rate", label=_("contracted bandwidth (Mbit/s)")
-    )
+    mbps = django_filters.NumberFilter(method="at_rate", label=_("contracted bandwidth (Mbit/s)"))
 
     class Meta:
         model = models.Circuit
         fields = ("kind", "status")
 
-    def at_rate(
-        self, queryset: QuerySet[models.Circuit], name: str, value: int
-    ) -> QuerySet[models.Circuit]:
+    def at_rate(self, queryset: QuerySet[Any], name: str, value: int) -> QuerySet[Any]:
         """Circuits with this rate today."""
         del name
         return queryset.filter(contracted_mbps=value)

@@ -555,6 +555,6 @@ class BandwidthChange(models.Model):
         return {"parent": self.circuit_id}
 
 
-def ledger_models() -> list[type[Any]]:
+def ledger_models() -> list[type[models.Model]]:
     """Every model of the ledger, in an order in which each only refers to earlier ones."""
     return [Region, Carrier, Unit, Contact, AccessPoint, Credential, Device, Port, Circuit]

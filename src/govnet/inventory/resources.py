@@ -36,14 +36,16 @@ def _number_of(model: type[Model], field: str) -> Coalesce:
 
 def _regions(queryset: QuerySet[Any]) -> QuerySet[Any]:
     tree: Any = queryset
-    rows: QuerySet[Any] = tree.with_tree_fields().select_related("parent")
-    return rows.annotate(unit_count=_number_of(models.Unit, "region"))
+    rows = tree.with_tree_fields().select_related("parent")
+    counted: QuerySet[Any] = rows.annotate(unit_count=_number_of(models.Unit, "region"))
+    return counted
 
 
 def _credentials(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    return queryset.defer(*models.Credential.SECRET_FIELDS).annotate(
+    rows: QuerySet[Any] = queryset.defer(*models.Credential.SECRET_FIELDS).annotate(
         device_count=_number_of(models.Device, "credential")
     )
+    return rows
 
 
 def _circuits(queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -365,5 +367,3 @@ def register_all() -> None:
         circuit_resource,
     ):
         register(make())
-
-

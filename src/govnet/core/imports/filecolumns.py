@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models import Model, QuerySet
 from django.utils import timezone
@@ -429,8 +430,9 @@ class ReferenceColumn(FileColumn):
 
 
 class DatedColumn(FileColumn):
-    """A dated history in one cell: ``2020-01-01=10; 2022-05-01=100``; a bare number means
-    "from today on".
+    """A dated history in one cell: ``2020-01-01=10; 2022-05-01=100``.
+
+    A bare number is a change from today on; for a new object, from its first day on.
 
     Attributes:
         children: its values are rows of another model.
@@ -456,9 +458,9 @@ class DatedColumn(FileColumn):
 
     def bind(self, model: type[Model]) -> None:
         """Find the model of the children."""
-        self.relation: Any = model._meta.get_field(self.name)
-        self.child: type[Model] = self.relation.related_model
-        self.parent_field: str = self.relation.field.name
+        relation: Any = model._meta.get_field(self.name)
+        self.child: type[Model] = relation.related_model
+        self.parent_field: str = relation.field.name
 
     def parse(self, cell: Cell, lookup: Lookup, instance: Model) -> dict[date, int] | Any:
         """The history; an empty cell changes nothing."""
@@ -550,6 +552,8 @@ def cell_errors(error: ValidationError) -> dict[str, str]:
     if not hasattr(error, "error_dict"):
         return {"": " ".join(error.messages)}
     return {
-        ("" if name == "__all__" else name): " ".join(message for e in errors for message in e)
+        ("" if name == NON_FIELD_ERRORS else name): " ".join(
+            chain.from_iterable(e.messages for e in errors)
+        )
         for name, errors in error.error_dict.items()
     }

@@ -30,7 +30,6 @@ from govnet.core.imports.filecolumns import (
     languages_of,
 )
 from govnet.core.imports.sheet import Row, SheetError, open_upload
-from govnet.core.naturalkeys import KeyIndex
 from govnet.core.registry import Resource
 from govnet.core.scope import inside_scope
 
@@ -206,7 +205,9 @@ class Planner:
         elif text:
             labels = [column.label for column in self.resource.columns]
             near = difflib.get_close_matches(text, labels, n=1)
-            rule = _("unknown column; did you mean “%s”?") % near[0] if near else _("unknown column")
+            rule = (
+                _("unknown column; did you mean “%s”?") % near[0] if near else _("unknown column")
+            )
             self.plan.add_error(number, text, text, rule)
 
     def _ignorable(self) -> dict[str, str]:
@@ -257,10 +258,7 @@ class Planner:
             for column in self.identity:
                 cell = _cell(cells, positions[column.name])
                 try:
-                    value = column.parse(cell, self.lookup, blank)
-                    if value in (None, ""):
-                        raise CellError(_("is required"))
-                    key.append(value)
+                    key.append(_needed(column.parse(cell, self.lookup, blank)))
                 except CellError as error:
                     self.plan.add_error(number, column.label, cell, str(error))
             if len(key) < len(self.identity):
@@ -323,8 +321,8 @@ class Planner:
             value = value.instance
         if _is_self(column, value, row.after):
             raise CellError(_("refers to itself"))
-        if value in (None, "") and column.required:
-            raise CellError(_("is required"))
+        if column.required:
+            _needed(value)
         if column.children:
             row.children[column.name] = (column.read(row.after), value)
         row.secret = row.secret or (column.secret and value != column.read(row.after))
@@ -434,6 +432,13 @@ class Pending:
     instance: Any
 
 
+def _needed(value: Any) -> Any:
+    """The value of a cell that must not be empty."""
+    if value in (None, ""):
+        raise CellError(_("is required"))
+    return value
+
+
 def _is_self(column: FileColumn, value: Any, instance: Model) -> bool:
     if not _refers_to_itself(column) or value is None:
         return False
@@ -476,12 +481,13 @@ def _values(instance: Model, attributes: tuple[str, ...]) -> tuple[Any, ...] | N
 
 def unique_sets(model: type[Model]) -> list[tuple[str, ...]]:
     """Attribute names of each set of fields that must be unique, apart from the id."""
-    found = [
-        (f.attname,) for f in model._meta.concrete_fields if f.unique and not f.primary_key
+    fields = {f.name: f for f in model._meta.concrete_fields}
+    found: list[tuple[str, ...]] = [
+        (f.attname,) for f in fields.values() if f.unique and not f.primary_key
     ]
-    for constraint in model._meta.constraints:
-        if isinstance(constraint, UniqueConstraint) and constraint.condition is None:
-            found.append(
-                tuple(model._meta.get_field(name).attname for name in constraint.fields)  # type: ignore[union-attr]  # a concrete field
-            )
+    found += [
+        tuple(fields[name].attname for name in constraint.fields)
+        for constraint in model._meta.constraints
+        if isinstance(constraint, UniqueConstraint) and constraint.condition is None
+    ]
     return found

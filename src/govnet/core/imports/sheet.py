@@ -154,9 +154,9 @@ def _open_workbook(content: bytes) -> Upload:
             )
         if not book.worksheets:
             raise SheetError(_("The workbook has no sheet."))
-        sheet = book.worksheets[0]
+        sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()
-        part = sheet._worksheet_path  # noqa: SLF001  # openpyxl names the part nowhere else
+        part = sheet._worksheet_path  # openpyxl names the part nowhere else
         return Upload(_bounded(_sheet_rows(sheet)), merged_ranges(content, part))
     except _DAMAGE as error:
         raise SheetError(damaged()) from error
@@ -216,7 +216,14 @@ def check_archive(content: bytes) -> None:
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")):
                     _check_part(archive, part)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
         raise SheetError(damaged()) from error
 
 

@@ -125,7 +125,11 @@ def _write_children(resource: Resource, rows: Iterable[PlannedRow]) -> None:
         if isinstance(column, DatedColumn):
             save_histories(
                 column,
-                [(r.after, *r.children[column.name]) for r in with_children if column.name in r.children],
+                [
+                    (r.after, *r.children[column.name])
+                    for r in with_children
+                    if column.name in r.children
+                ],
             )
 
 
@@ -237,19 +241,20 @@ def _load(resource: Resource, keys: list[int]) -> dict[int, Any]:
 
 def _obstacle(entry: Entry, instance: Any, resource: Resource, user: User) -> str:
     """Why one object cannot be taken back; empty when it can."""
+    name = str(entry["name"])
     if instance is None:
-        return _("“%s” was deleted since") % entry["name"]
+        return _("“%s” was deleted since") % name
     action = "delete" if entry["created"] else "change"
     if not user.has_perm(resource.permission(action)):
-        return _("you may not change or delete “%s”") % entry["name"]
+        return _("you may not change or delete “%s”") % name
     now = {
         column.name: column.show(column.read(instance))
         for column in (_history(resource, name) for name in entry["histories"])
     }
     if snapshot(instance) != entry["after"] or now != entry["histories"]:
-        return _("“%s” was changed since") % entry["name"]
+        return _("“%s” was changed since") % name
     if entry["secret"] and not entry["created"]:
-        return _("the former secret of “%s” is not kept") % entry["name"]
+        return _("the former secret of “%s” is not kept") % name
     return ""
 
 
@@ -292,4 +297,3 @@ def _restore(resource: Resource, pairs: Sequence[tuple[Any, Entry]]) -> None:
     for column, instance, entry, name in histories:
         wanted = column.parse_text(entry["histories_before"][name])
         save_histories(column, [(instance, column.read(instance), wanted)])
-

@@ -36,7 +36,7 @@ def signed_in(request: HttpRequest) -> User:
 
 def is_fragment(request: HttpRequest) -> bool:
     """True when htmx asks for a part of the page and not for the page."""
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 

@@ -110,8 +110,13 @@ class BulkEdit(BulkView):
             errors += [(str(before), label, message) for label, message in problems.items()]
             pairs.append((before, instance))
         if errors:
-            return self.page([b for b, _a in pairs], form=form, object_errors=errors[:200],
-                             error_total=len(errors), status=422)
+            return self.page(
+                [b for b, _a in pairs],
+                form=form,
+                object_errors=errors[:200],
+                error_total=len(errors),
+                status=422,
+            )
         with transaction.atomic():
             update_all(pairs, values)
         number = len(objects)

@@ -182,7 +182,9 @@ def _continue(
 def import_discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Forget a file that was not applied."""
     run, resource = _own_run_or_404(request, pk)
-    if any(run.move(old, ImportStatus.DISCARDED) for old in (ImportStatus.READY, ImportStatus.CHECKING)):
+    if any(
+        run.move(old, ImportStatus.DISCARDED) for old in (ImportStatus.READY, ImportStatus.CHECKING)
+    ):
         ImportPayload.objects.filter(run=run).update(content=None)
         ImportRun.objects.filter(pk=run.pk).update(preview=[])
     return redirect(resource.url("list"))

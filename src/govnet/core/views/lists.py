@@ -6,13 +6,13 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.views.decorators.http import require_POST
 from prometheus_client import Counter
 
@@ -93,7 +93,7 @@ class ObjectChoices(ObjectView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Options for a ``datalist``."""
         # The picker sends its own value under its own name, whatever the form calls it.
-        text = request.GET.get("q") or next(iter(request.GET.values()), "")
+        text = request.GET.get("q") or str(next(iter(request.GET.values()), ""))
         rows = self.resource.key.search(self.resource.rows(self.user), text.strip()[:80])
         options = [(self.resource.key.text(row), str(row)) for row in rows[:CHOICES]]
         return TemplateResponse(request, "core/partials/choices.html", {"options": options})

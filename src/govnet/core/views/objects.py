@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from auditlog import get_logentry_model
 from django.contrib import messages
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models, transaction
 from django.db.models import Model, Q, QuerySet
 from django.forms.models import ModelForm
@@ -156,7 +157,10 @@ class ObjectDetail(SingleObjectView):
         rows = inline.model._default_manager.filter(**{parent: instance})
         labels = [str(inline.model._meta.get_field(name).verbose_name) for name in inline.fields]  # type: ignore[union-attr]  # concrete
         values = [
-            [getattr(row, f"get_{n}_display", lambda n=n, row=row: getattr(row, n))() for n in inline.fields]
+            [
+                getattr(row, f"get_{n}_display", lambda n=n, row=row: getattr(row, n))()
+                for n in inline.fields
+            ]
             for row in rows
         ]
         return {"title": inline.title, "labels": labels, "rows": values}
@@ -206,7 +210,7 @@ def _said(model: type[Model], name: str, value: Any) -> str:
     text = "" if value in (None, "None") else str(value)
     try:
         model_field: Any = model._meta.get_field(name)
-    except LookupError:
+    except FieldDoesNotExist:
         return text
     if text and isinstance(model_field, models.ForeignKey) and text.isdigit():
         target = model_field.related_model._base_manager.filter(pk=int(text)).first()
@@ -231,7 +235,9 @@ class ObjectEdit(SingleObjectView):
     def get(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """The form."""
         instance = self.load(pk)
-        initial = {name: _as_id(value) for name, value in request.GET.items()} if not pk else {}
+        initial = (
+            {name: _as_id(str(value)) for name, value in request.GET.items()} if not pk else {}
+        )
         form = self.resource.form(instance=instance, user=self.user, initial=initial)
         formsets = [inline_formset(self.resource, i, instance) for i in self.resource.inlines]
         return self._page(instance, form, formsets)
@@ -313,6 +319,7 @@ class ObjectDelete(SingleObjectView):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What would go, or why it cannot."""
+        del request
         instance = self.get_object(pk)
         return self._page(instance, *deletion_outlook([instance], self))
 
@@ -363,9 +370,7 @@ def deletion_outlook(
 def _blocks(
     error: StillReferencedError, view: ObjectView, limit: int = 20
 ) -> tuple[list[tuple[str, Model, str]], int]:
-    referrers = {
-        (type(r), r.pk): r for obstacle in error.obstacles for r in obstacle.referrers
-    }
+    referrers = {(type(r), r.pk): r for obstacle in error.obstacles for r in obstacle.referrers}
     shown: list[tuple[str, Model, str]] = []
     for (model, pk), item in list(referrers.items())[:limit]:
         resource = find_resource(model._meta.label_lower)
