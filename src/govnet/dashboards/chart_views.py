@@ -32,6 +32,7 @@ log = structlog.get_logger()
 SAMPLES_AROUND_S = 300
 """The raw samples page shows this many seconds before and after the chosen moment."""
 SAMPLES_SHOWN = 500
+READABLE = {"ensure_ascii": False}
 
 
 def _store_away() -> str:
@@ -49,9 +50,11 @@ def _notes(drawn: Drawn, window: Window) -> list[str]:
     start, end = (timezone.localtime(moment) for moment in (window.start, window.end))
     shown = [f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}"]
     if drawn.rolled_up:
-        shown.append(
-            _("One point: %s (mean; band: smallest to largest)") % age_text(drawn.series.step_s)
+        banded = any(line.has_band for line in drawn.series.lines)
+        text = (
+            _("One point: %s (mean; band: smallest to largest)") if banded else _("One point: %s")
         )
+        shown.append(text % age_text(drawn.series.step_s))
     else:
         shown.append(_("One point: one sample"))
     shown += [_summary(each, drawn) for each in summaries(drawn.series) if each.last is not None]
@@ -84,11 +87,14 @@ def _json(drawn: Drawn, window: Window, samples_url: str) -> JsonResponse:
         "empty": "" if measured else _("Nothing was measured in this time span."),
     }
     option = line_chart(series, window, zone, drawn.style)
-    response = JsonResponse(
-        {"option": option, "meta": meta}, json_dumps_params={"ensure_ascii": False}
-    )
+    response = JsonResponse({"option": option, "meta": meta}, json_dumps_params=READABLE)
     response["X-Resolution-Seconds"] = f"{series.step_s:g}"
     return response
+
+
+def _refusal(error: str, message: str, status: int) -> JsonResponse:
+    body = {"error": error, "message": message}
+    return JsonResponse(body, status=status, json_dumps_params=READABLE)
 
 
 def _csv(drawn: Drawn, filename: str) -> HttpResponse:
@@ -107,11 +113,10 @@ def _answer(
         window = window_of(request.GET.dict())
         drawn = SOURCES[name].load(instance, window)
     except WindowError as error:
-        return JsonResponse({"error": "window", "message": str(error)}, status=400)
+        return _refusal("window", str(error), 400)
     except TelemetryUnavailableError as error:
         log.warning("chart without store", chart=name, object=pk, error=str(error))
-        message = _store_away()
-        return JsonResponse({"error": "store", "message": message}, status=503)
+        return _refusal("store", _store_away(), 503)
     if request.GET.get("format") == "csv":
         return _csv(drawn, f"{name}-{instance or pk}")
     return _json(drawn, window, samples_url)

@@ -22,6 +22,9 @@ from govnet.monitor.models import Flip, Target
 
 register = template.Library()
 
+Measured = float | str | None
+"""A number, or nothing: None, or the empty text that a template gives for what is not there."""
+
 _ICONS = Path(__file__).resolve().parents[2] / "static" / "vendor" / "tabler-icons"
 
 STATE_SIGNS = {
@@ -80,7 +83,7 @@ def age_text(seconds: float) -> str:
 @register.filter
 def age(moment: datetime | None) -> str:
     """How long ago a moment was; a dash for never."""
-    if moment is None:
+    if not moment:
         return "—"
     return _("%s ago") % age_text((timezone.now() - moment).total_seconds())
 
@@ -88,39 +91,40 @@ def age(moment: datetime | None) -> str:
 @register.filter
 def duration(moment: datetime | None) -> str:
     """How long something has lasted since a moment; a dash for unknown."""
-    return "—" if moment is None else age_text((timezone.now() - moment).total_seconds())
+    return age_text((timezone.now() - moment).total_seconds()) if moment else "—"
 
 
 @register.filter
-def seconds_text(seconds: float | None) -> str:
+def seconds_text(seconds: Measured) -> str:
     """A number of seconds as a length of time; a dash for unknown."""
-    return "—" if seconds is None else age_text(seconds)
+    return "—" if seconds is None or seconds == "" else age_text(float(seconds))
 
 
 @register.filter
-def rate(bps: float | None) -> str:
+def rate(bps: Measured) -> str:
     """A rate in Mbit/s, the unit of every line in the field; a dash for unknown."""
-    return "—" if bps is None else f"{bps / 1e6:,.2f} Mbit/s"
+    return "—" if bps is None or bps == "" else f"{float(bps) / 1e6:,.2f} Mbit/s"
 
 
 @register.filter
-def milliseconds(value: float | None) -> str:
+def milliseconds(value: Measured) -> str:
     """A time in milliseconds with the digits that carry meaning; a dash for unknown."""
-    if value is None:
+    if value is None or value == "":
         return "—"
-    return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms"
+    number = float(value)
+    return f"{number:.2f} ms" if number < 10 else f"{number:.1f} ms"
 
 
 @register.filter
-def percent(ratio: float | None) -> str:
+def percent(ratio: Measured) -> str:
     """A ratio as a percentage with two decimals; a dash for unknown."""
-    return "—" if ratio is None else f"{ratio * 100:.2f}%"
+    return "—" if ratio is None or ratio == "" else f"{float(ratio) * 100:.2f}%"
 
 
 @register.filter
 def minute(moment: datetime | None) -> str:
     """A moment in the site's zone, as ``2026-11-23 14:05:09``; a dash for never."""
-    return "—" if moment is None else timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else "—"
 
 
 _CONTROL_CLASSES = {

@@ -1,0 +1,264 @@
+"""Pages: each person sees their part, nothing breaks without the store, and what is old says so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from govnet.dashboards import platform
+from govnet.dashboards.navigation import JOBS
+from govnet.dashboards.overview import ProbePoint, figures, probe_point, worst_units
+from govnet.dashboards.search import find
+from govnet.dashboards.templatetags.ui import state_badge
+from govnet.inventory.models import Unit
+from govnet.monitor.models import Target, TargetState
+from govnet.runtime.health import HealthReport
+from tests.city import City, build_city, set_state
+from tests.people import person
+from tests.store_process import installation
+
+pytestmark = pytest.mark.django_db
+
+ALL_WELL = {name: HealthReport(ok=True, process=name) for name in platform.NAMES}
+
+
+@pytest.fixture(autouse=True)
+def _processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No installation runs in these tests; what its processes say is set here."""
+    cache.clear()
+    monkeypatch.setattr(platform, "ask_all", lambda _config: ALL_WELL)
+
+
+@pytest.fixture
+def city() -> City:
+    return build_city()
+
+
+def everybody(client: Client) -> Client:
+    client.force_login(person("chief", "administrator", whole_site=True))
+    return client
+
+
+def easterner(client: Client, city: City) -> Client:
+    client.force_login(person("east", "duty_officer", regions=[city.east]))
+    return client
+
+
+def body(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status, path
+    return response.content.decode()
+
+
+def test_every_entry_of_the_navigation_leads_to_a_page() -> None:
+    for job in JOBS:
+        for entry in job.entries:
+            assert reverse(entry.url_name).startswith("/")
+
+
+def test_the_overview_says_what_is_wrong_first(client: Client, city: City) -> None:
+    page = body(everybody(client), "/")
+    assert page.index("异常单位") < page.index("最近状态翻转")
+    assert city.unit_west.name in page
+    assert "应答超时" in page
+
+
+def test_an_empty_ledger_shows_the_next_step(client: Client) -> None:
+    page = body(everybody(client), "/")
+    assert "台账为空" in page
+    assert "govnet demo" in page
+
+
+def test_everybody_sees_only_their_part_everywhere(client: Client, city: City) -> None:
+    signed_in = easterner(client, city)
+    for path in ("/", "/live/", "/monitor/targets/", "/monitor/changes/", "/search/?q=西区"):
+        assert city.unit_west.name not in body(signed_in, path), path
+    assert city.unit_east.name in body(signed_in, "/monitor/targets/")
+    for path in (
+        f"/monitor/targets/{city.target_west.pk}/",
+        f"/monitor/targets/{city.target_west.pk}/state/",
+        f"/charts/latency/{city.target_west.pk}/",
+        f"/samples/latency/{city.target_west.pk}/",
+    ):
+        assert signed_in.get(path).status_code == 404, path
+
+
+def test_a_person_without_roles_sees_no_object(client: Client, city: City) -> None:
+    client.force_login(person("nobody", whole_site=True))
+    assert city.unit_east.name not in body(client, "/")
+    for path in ("/monitor/targets/", "/monitor/changes/", "/monitor/probe/"):
+        assert "无权访问" in body(client, path, 403)
+    assert client.get(f"/charts/latency/{city.target_east.pk}/").status_code == 403
+    assert client.get("/charts/egress/").status_code == 403
+
+
+def test_counts_are_of_what_the_person_sees(city: City) -> None:
+    east = person("east", "duty_officer", regions=[city.east])
+    chief = person("chief", "administrator", whole_site=True)
+    units = {figure.url: figure for figure in figures(chief)}[reverse("inventory:unit_list")]
+    assert units.states == [("down", 1), ("up", 1)]
+    assert sum(width for _state, _start, width in units.segments) == pytest.approx(100, abs=0.01)
+    assert {figure.url: figure for figure in figures(east)}[reverse("inventory:unit_list")].states == [
+        ("up", 1)
+    ]
+
+
+def test_the_longest_outage_of_a_unit_is_named(city: City) -> None:
+    chief = person("chief", "administrator", whole_site=True)
+    second = Target.objects.create(
+        name="西区财政局 v6", kind="icmp", address="::1", access_point=city.point_west
+    )
+    set_state(second, "down", minutes=500, reason="timeout")
+    (row,) = worst_units(chief)
+    assert row.unit == city.unit_west
+    assert row.target == second
+
+
+def test_old_data_is_called_old_and_never_good(client: Client, city: City) -> None:
+    long_ago = timezone.now() - timedelta(minutes=10)
+    TargetState.objects.update(checked_at=long_ago)
+    assert probe_point().stale
+    page = body(everybody(client), "/")
+    assert "无新监测结果" in page
+    assert "stale" in page
+
+
+def test_a_probe_point_without_results_is_unknown() -> None:
+    assert ProbePoint([], None, 5).state == "unknown"
+    assert not ProbePoint([], None, 0).stale
+
+
+def test_unknown_and_nonsense_states_are_drawn_as_unknown() -> None:
+    with translation.override("zh-hans"):
+        for state in ("unknown", None, "", "fine"):
+            badge = state_badge(state)
+            assert "state-unknown" in badge
+            assert "未知" in badge
+        assert "●" in state_badge("up")
+        assert "✖" in state_badge("down")
+        assert "▲" in state_badge("degraded")
+
+
+def test_a_process_that_fails_is_on_every_page(
+    client: Client, city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in = everybody(client)
+    assert body(signed_in, "/alarms/").strip() == ""
+    cache.clear()
+    failed = {**ALL_WELL, "engine": HealthReport(ok=False, detail="does not run")}
+    monkeypatch.setattr(platform, "ask_all", lambda _config: failed)
+    assert "采集引擎" in body(signed_in, "/alarms/")
+    assert "does not run" in body(signed_in, "/status/")
+
+
+def test_the_status_page_is_for_those_who_see_the_whole_site(client: Client, city: City) -> None:
+    assert easterner(client, city).get("/status/").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/charts/latency/{}/", "/samples/latency/{}/"])
+def test_a_store_that_is_away_is_said_and_is_no_server_error(
+    client: Client, city: City, path: str, tmp_path: Path
+) -> None:
+    with installation(tmp_path):  # of which no store runs
+        assert "数据存储未应答" in body(everybody(client), path.format(city.target_east.pk), 503)
+
+
+def test_a_wrong_time_span_is_the_askers_error(client: Client, city: City) -> None:
+    signed_in = everybody(client)
+    base = f"/charts/latency/{city.target_east.pk}/"
+    assert signed_in.get(f"{base}?range=2h").status_code == 400
+    assert signed_in.get(f"{base}?from=9&to=1").status_code == 400
+    assert signed_in.get(f"/samples/latency/{city.target_east.pk}/?at=x").status_code == 400
+    assert signed_in.get(f"/charts/nonsense/{city.target_east.pk}/").status_code == 404
+    assert signed_in.get("/charts/egress/1/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("东区政务", "东区政务中心"),
+        ("U-E", "东区政务中心"),
+        ("127.20.0.1", "东区政务中心接入点"),
+        ("DX-0001", "DX-0001"),
+        ("核心路由器", "核心路由器1"),
+        ("127.20.1.1", "核心路由器1"),
+        ("8880001", "张伟 0730-8880001"),
+        ("东区 中心", "东区政务中心"),
+    ],
+)
+def test_the_search_finds_what_people_know(city: City, text: str, label: str) -> None:
+    chief = person("chief", "administrator", whole_site=True)
+    assert label in [hit.label for group in find(chief, text) for hit in group.hits]
+
+
+def test_the_search_is_bounded_by_permission_scope_and_length(city: City) -> None:
+    east = person("east", "duty_officer", regions=[city.east])
+    assert find(east, "西区财政") == []
+    assert find(person("nobody", whole_site=True), "东区政务") == []
+    assert find(person("chief", superuser=True), "东") == []
+    for number in range(30):
+        Unit.objects.create(
+            code=f"X{number}", name=f"批量{number}", region=city.east, level="county"
+        )
+    assert all(len(group.hits) <= 6 for group in find(east, "批量"))
+
+
+def test_the_search_dialog_gets_a_fragment_and_a_browser_without_script_a_page(
+    client: Client, city: City
+) -> None:
+    signed_in = everybody(client)
+    assert "<html" in body(signed_in, "/search/?q=东区")
+    fragment = signed_in.get("/search/?q=东区", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in fragment
+    assert "东区政务中心" in fragment
+    hostile = signed_in.get("/search/?q=<script>x</script>").content.decode()
+    assert "<script>x" not in hostile
+
+
+def test_lists_filter_by_state_text_and_day(client: Client, city: City) -> None:
+    signed_in = everybody(client)
+    down = body(signed_in, "/monitor/targets/?state=down")
+    assert "西区财政局 ICMP" in down
+    assert "东区政务中心 ICMP" not in down
+    assert "西区财政局 ICMP" in body(signed_in, "/monitor/targets/?q=127.20.0.2")
+    today = timezone.localdate()
+    assert "西区财政局 ICMP" in body(signed_in, f"/monitor/changes/?since={today - timedelta(1)}")
+    assert "西区财政局 ICMP" not in body(
+        signed_in, f"/monitor/changes/?until={today - timedelta(2)}"
+    )
+    assert signed_in.get("/monitor/changes/?since=nonsense").status_code == 200
+    assert signed_in.get("/monitor/targets/?page=999").status_code == 200
+
+
+def test_a_target_without_a_state_row_is_found_as_unknown(client: Client, city: City) -> None:
+    TargetState.objects.filter(target=city.target_east).delete()
+    assert "东区政务中心 ICMP" in body(everybody(client), "/monitor/targets/?state=unknown")
+
+
+def test_a_targets_page_shows_state_and_no_secret(client: Client, city: City) -> None:
+    city.target_east.params = {"credential": {"community": "hidden-community"}, "count": 3}
+    city.target_east.save()
+    page = body(everybody(client), f"/monitor/targets/{city.target_east.pk}/")
+    assert "hidden-community" not in page
+    assert "1.50 ms" in page
+    assert "/charts/latency/" in page
+
+
+def test_demo_data_is_marked_on_every_page(client: Client, city: City) -> None:
+    signed_in = everybody(client)
+    assert "banner-demo" not in body(signed_in, "/")
+    Unit.objects.filter(pk=city.unit_east.pk).update(demo=True)
+    for path in ("/", "/monitor/targets/", "/accounts/users/"):
+        assert "演示数据" in body(signed_in, path), path
+
+
+def test_a_page_that_is_not_there_says_so_inside_the_shell(client: Client, city: City) -> None:
+    page = body(everybody(client), "/no-such-page/", 404)
+    assert "未找到" in page
+    assert "shell-nav" in page
