@@ -16,7 +16,8 @@ VENDOR = ROOT / "src" / "govnet" / "static" / "vendor"
 # Home directories and work directories of whoever wrote a file; `/tmp` and `/home` alone are
 # words of documentation, followed by a name they are somebody's path.
 MACHINE_PATH = re.compile(r"(?<![\w.])(/root/|/work/|/home/\w|/Users/\w|/tmp/[\w-]{3,}/)")
-MOBILE_PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+# A number that ends in eight zeros is an example, not a person's.
+MOBILE_PHONE = re.compile(r"(?<!\d)1[3-9]\d(?!0{8})\d{8}(?!\d)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
