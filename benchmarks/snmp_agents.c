@@ -93,11 +93,12 @@ static void build(int interfaces) {
     qsort(table, entries, sizeof *table, by_oid);
 }
 
-/* A busy port: the base is large, so that values have the width that real ones have. */
+/* A port that was busy for some years: values have the width that real ones have. */
 static uint64_t counter(uint32_t device, int column, int index, double t) {
     uint64_t base = (uint64_t)device * 1000003u + (uint64_t)column * 10007u + index * 101u;
     uint64_t rate = 1000u + (device + column * 7u + index * 13u) % 90000u;
-    if (column >= 100) return (base << 16) + (uint64_t)(rate * t);
+    if (column == 106 || column == 110) return base + (uint64_t)(rate * t); /* octets: 10^15 */
+    if (column >= 100) return (base >> 8) + (uint64_t)(rate / 500 * t);     /* packets: 10^13 */
     return (base + (uint64_t)(rate % 100u * t)) & 0xffffffffu;
 }
 

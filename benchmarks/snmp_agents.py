@@ -34,9 +34,8 @@ def is_dead(number: int, dead_every: int) -> bool:
 
 
 def octets_base(number: int, column: int, if_index: int) -> int:
-    """Value of an ifXTable octet counter when the agents started, modulo 2**64."""
-    base = (FIRST + number - 1) * 1000003 + (100 + column) * 10007 + if_index * 101
-    return (base << 16) % 2**64
+    """Value of an ifXTable octet counter when the agents started."""
+    return (FIRST + number - 1) * 1000003 + (100 + column) * 10007 + if_index * 101
 
 
 def octets_rate(number: int, column: int, if_index: int) -> int:

@@ -23,9 +23,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import psutil
+from tests.peers import free_port
 
 from benchmarks.snmp_agents import OUT, address
-from tests.peers import free_port
 
 PEERS = OUT / "peers"
 PACKAGES = ("prometheus-snmp-exporter", "zabbix-proxy-sqlite3", "libodbc2", "libopenipmi0")
@@ -137,7 +137,11 @@ def exporter(agents: int, interfaces: int, port: int, folder: Path, rounds: int 
     config = folder / "snmp.yml"
     config.write_text(_exporter_config())
     http_port = free_port()
-    command = [str(binary), f"--config.file={config}", f"--web.listen-address=127.0.0.1:{http_port}"]
+    command = [
+        str(binary),
+        f"--config.file={config}",
+        f"--web.listen-address=127.0.0.1:{http_port}",
+    ]
     with _process(command, folder / "exporter.log") as process:
         _scrape(http_port, port, range(1, 51), interfaces)  # warm
         before = cpu_seconds(process.pid)

@@ -178,7 +178,7 @@ async def test_request_sizes_are_learned_and_kept(
     assert poll.sent == poll.received, "what was learned makes every request of a poll work"
 
 
-async def test_an_agent_that_cannot_take_eleven_columns_is_read_in_parts(
+async def test_an_agent_that_cannot_take_ten_columns_is_read_in_parts(
     poller: SnmpPoller, agent: FakeAgent
 ) -> None:
     agent.max_octets = 150

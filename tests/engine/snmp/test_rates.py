@@ -28,10 +28,10 @@ def table(
 ) -> InterfaceTable:
     """Interfaces whose counters of octets and packets all have the value given."""
     columns = COUNTERS_64 if bits == 64 else COUNTERS_32
-    values = np.zeros((len(counters), 11), np.uint64)
+    values = np.zeros((len(counters), 10), np.uint64)
     for row, value in enumerate(counters.values()):
         values[row, :4] = value
-        values[row, 8:] = (oper, 1, discontinuity)
+        values[row, 8:] = (oper, discontinuity)
     return InterfaceTable(
         np.array(list(counters), np.uint32),
         columns.names,

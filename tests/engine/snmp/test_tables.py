@@ -16,7 +16,7 @@ indexes = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=12, unique=Tr
 
 
 def walk_through(
-    mib: Mib, rows: int = 5, width: int = 11, *, max_varbinds: int = 10_000, stop: int | None = None
+    mib: Mib, rows: int = 5, width: int = 10, *, max_varbinds: int = 10_000, stop: int | None = None
 ) -> tuple[TableRead, int]:
     """Walk a MIB without a network; how many requests it took."""
     agent = FakeAgent(mib, max_varbinds=max_varbinds)
@@ -53,7 +53,7 @@ def test_huge_and_sparse_indexes_are_read_exactly(found: list[int]) -> None:
     assert not read.problem
 
 
-@given(indexes, st.integers(0, 6), st.integers(1, 11))
+@given(indexes, st.integers(0, 6), st.integers(1, 10))
 @settings(max_examples=40, deadline=None)
 def test_every_request_size_reads_the_same_table(found: list[int], rows: int, width: int) -> None:
     mib = interface_mib(found)
@@ -113,7 +113,7 @@ def test_damaged_octets_end_in_rows_or_an_error_and_agree_with_the_slow_path(
     data: st.DataObject,
 ) -> None:
     agent = FakeAgent(interface_mib([1, 2, 300]))
-    ask = BulkWalk(COUNTERS_64).ask(4, 11)
+    ask = BulkWalk(COUNTERS_64).ask(4, 10)
     message = ber.request_head(b"public", ask.pdu, len(ask.tail)) + bytes(4) + ask.tail
     header = ber.read_header(message)
     asked = [v.oid for v in ber.read_varbinds(message, header.start, header.end)]
@@ -126,7 +126,7 @@ def test_damaged_octets_end_in_rows_or_an_error_and_agree_with_the_slow_path(
 
 def _outcome(octets: bytes, *, slow: bool) -> object:
     walk = BulkWalk(COUNTERS_64)
-    walk.ask(4, 11)
+    walk.ask(4, 10)
     if slow:
         walk._out_of_step()
     try:
@@ -140,7 +140,7 @@ def test_an_index_that_stands_still_ends_the_walk() -> None:
     agent = FakeAgent(interface_mib([7]))
     walk = BulkWalk(COUNTERS_64)
     for _ in range(2):
-        walk.ask(1, 11)
+        walk.ask(1, 10)
         cells = [p + ber.encode_sub_id(7) for p in COUNTERS_64.prefixes]
         answer = b"".join(agent._get(oid) for oid in cells)
         walk.feed(answer, 0, len(answer))
@@ -153,7 +153,7 @@ def test_rows_are_capped() -> None:
     agent = FakeAgent(interface_mib(list(range(1, 40))))
     walk = BulkWalk(COUNTERS_64, max_rows=20)
     while not walk.done:
-        ask = walk.ask(5, 11)
+        ask = walk.ask(5, 10)
         message = ber.request_head(b"public", ask.pdu, len(ask.tail)) + bytes(4) + ask.tail
         header = ber.read_header(message)
         asked = [v.oid for v in ber.read_varbinds(message, header.start, header.end)]
@@ -173,4 +173,4 @@ def test_the_first_request_asks_for_what_fits_one_datagram(columns: object) -> N
 
 def test_an_empty_table_is_an_empty_matrix() -> None:
     index, values, valid = matrix(TableRead(COUNTERS_64))
-    assert (len(index), values.shape, valid.shape) == (0, (0, 11), (0, 11))
+    assert (len(index), values.shape, valid.shape) == (0, (0, 10), (0, 10))

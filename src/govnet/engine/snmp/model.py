@@ -148,6 +148,8 @@ class InterfaceTable:
         name: ifName, else ifDescr.
         alias: ifAlias.
         if_type: IANA ifType, uint32[n]; 0 is unknown.
+        admin_status: ifAdminStatus (RFC 2863): 1 up, 2 down, 3 testing; 0 is unknown. Read
+            with the names: a change shows in ifOperStatus too, which makes them be read anew.
         speed_mbps: ifHighSpeed, else ifSpeed / 10**6, uint32[n]; 0 is unknown.
     """
 
@@ -160,11 +162,13 @@ class InterfaceTable:
     alias: list[str] = field(default_factory=list)
     if_type: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     speed_mbps: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    admin_status: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
 
     def __post_init__(self) -> None:
         rows = len(self.if_index)
-        self.if_type = self.if_type if len(self.if_type) else np.zeros(rows, np.uint32)
-        self.speed_mbps = self.speed_mbps if len(self.speed_mbps) else np.zeros(rows, np.uint32)
+        for name in ("if_type", "speed_mbps", "admin_status"):
+            if len(getattr(self, name)) != rows:
+                setattr(self, name, np.zeros(rows, np.uint32))
 
     def __len__(self) -> int:
         return len(self.if_index)
@@ -186,11 +190,6 @@ class InterfaceTable:
     def oper_status(self) -> UintArray:
         """States by ifOperStatus (RFC 2863): 1 up, 2 down, ... 0 unknown to us."""
         return self.column("oper_status")
-
-    @property
-    def admin_status(self) -> UintArray:
-        """States by ifAdminStatus (RFC 2863): 1 up, 2 down, 3 testing; 0 unknown to us."""
-        return self.column("admin_status")
 
     @property
     def discontinuity_ticks(self) -> UintArray:

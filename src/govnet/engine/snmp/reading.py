@@ -80,6 +80,7 @@ class Inventory:
     alias: list[str]
     if_type: NDArray[np.uint32]
     speed_mbps: NDArray[np.uint32]
+    admin_status: NDArray[np.uint32]
     oper_status: NDArray[np.uint64]
 
 
@@ -231,6 +232,7 @@ class Reader:
         table.if_index = kept.if_index  # the same object while nothing changes: cheap to compare
         table.name, table.alias = kept.name, kept.alias
         table.if_type, table.speed_mbps = kept.if_type, kept.speed_mbps
+        table.admin_status = kept.admin_status
 
     # --- health ---------------------------------------------------------------------------
 
@@ -308,13 +310,13 @@ def _inventory(read: TableRead, table: InterfaceTable) -> Inventory:
     found = read.rows
     rows = [found.get(index, nothing) for index in table.if_index.tolist()]
     speeds = [_speed_mbps(row[at["high_speed"]], row[at["speed"]]) for row in rows]
-    types = [value if isinstance(value := row[at["if_type"]], int) else 0 for row in rows]
     return Inventory(
         table.if_index,
         [printable(row[at["name"]]) or printable(row[at["descr"]]) for row in rows],
         [printable(row[at["alias"]]) for row in rows],
-        np.array(types, dtype=np.uint32),
+        np.array([_or_zero(row[at["if_type"]]) for row in rows], dtype=np.uint32),
         np.array(speeds, dtype=np.uint32),
+        np.array([_or_zero(row[at["admin_status"]]) for row in rows], dtype=np.uint32),
         table.oper_status.copy(),
     )
 
@@ -323,15 +325,24 @@ def _realigned(kept: Inventory, table: InterfaceTable) -> Inventory:
     """Attributes read earlier for the rows of an incomplete table."""
     position = {index: at for at, index in enumerate(kept.if_index.tolist())}
     at = [position.get(index, -1) for index in table.if_index.tolist()]
-    types, speeds = kept.if_type.tolist(), kept.speed_mbps.tolist()
     return Inventory(
         table.if_index,
         [kept.name[i] if i >= 0 else "" for i in at],
         [kept.alias[i] if i >= 0 else "" for i in at],
-        np.array([types[i] if i >= 0 else 0 for i in at], dtype=np.uint32),
-        np.array([speeds[i] if i >= 0 else 0 for i in at], dtype=np.uint32),
+        _picked(kept.if_type, at),
+        _picked(kept.speed_mbps, at),
+        _picked(kept.admin_status, at),
         table.oper_status,
     )
+
+
+def _picked(column: NDArray[np.uint32], at: list[int]) -> NDArray[np.uint32]:
+    """Elements by position, 0 where there is none (-1)."""
+    return np.append(column, np.uint32(0))[at]
+
+
+def _or_zero(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
 
 
 def _speed_mbps(high: Cell, low: Cell) -> int:
