@@ -16,9 +16,9 @@ from govnet.engine.probes.icmp_packet import (
     parse_endpoint,
     parse_quoted_request,
     request_head,
-    strip_ip_header,
 )
-from govnet.engine.probes.icmp_socket import IcmpSocket, clock_offset_ns, receive_stamp_ns
+from govnet.engine.probes.icmp_receive import stamp_ns
+from govnet.engine.probes.icmp_socket import SO_TIMESTAMPNS, IcmpSocket, clock_offset_ns
 
 IDENT = 4711
 
@@ -28,21 +28,6 @@ class FakeIcmpSocket(IcmpSocket):
 
     def kernel_drops(self) -> int:
         return 0
-
-
-class Arrivals:
-    """A socket in which these datagrams wait."""
-
-    def __init__(self, data: list[bytes]) -> None:
-        self._data = list(data)
-
-    def recvmsg(
-        self, size: int, ancillary: int
-    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, tuple[str, int]]:
-        if not self._data:
-            raise BlockingIOError
-        data = self._data.pop(0)
-        return data[:size], [], socket.MSG_TRUNC * (len(data) > size), ("127.0.0.1", 0)
 
 
 def reference_checksum(message: bytes) -> int:
@@ -62,13 +47,6 @@ def test_a_receiver_finds_the_checksum_right(message: bytes) -> None:
     assert filled[:2] + filled[4:] == message[:2] + message[4:]
 
 
-@given(st.binary(max_size=120))
-def test_stripping_an_ip_header_never_fails(data: bytes) -> None:
-    rest = strip_ip_header(data)
-    assert len(rest) <= max(0, len(data) - 20)
-    assert data.endswith(rest)
-
-
 @given(st.binary(max_size=60))
 def test_a_quoted_request_is_ours_only_with_our_ident(data: bytes) -> None:
     quoted = parse_quoted_request(data, 8, IDENT)
@@ -85,21 +63,24 @@ def test_random_datagrams_are_counted_and_never_answer_an_echo(
     ip_header: bool, data: list[bytes]
 ) -> None:
     async def feed() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        # UDP carries the bytes of strangers to the same reading code without privileges.
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+        ):
+            sock.bind(("127.0.0.1", 0))
             icmp = FakeIcmpSocket(sock, socket.AF_INET, IDENT, raw=ip_header)
             channel = IcmpChannel(icmp, asyncio.get_running_loop(), 1000.0)
             done = asyncio.get_running_loop().create_future()
-            run = EchoRun([("127.0.0.1", 0)], 1, 1.0, bytes(48), [], done)
+            run = EchoRun([parse_endpoint("127.0.0.1")], 1, 1.0, bytes(48), [], done)
             # In flight under every number, so that only the cookie keeps strangers out.
             channel._run_of = [run] * 0x10000
-            counts = channel._counts
-            before = counts.malformed + counts.forged
-            arrivals = Arrivals(data)
-            channel._sock = arrivals  # type: ignore[assignment]  # only receives
-            assert channel._drain(100) == len(data)
-            channel._sock = sock
+            before = channel._counts.malformed + channel._counts.forged
+            for datagram in data:
+                stranger.sendto(datagram, sock.getsockname())
+            assert channel._drain(1000) == len(data)
             assert run.status[0] == WAITING
-            assert counts.malformed + counts.forged - before == len(data)
+            assert channel._counts.malformed + channel._counts.forged - before == len(data)
             channel._run_of = [None] * 0x10000
             channel.close()
             done.cancel()
@@ -113,7 +94,7 @@ def test_any_text_is_an_endpoint_or_a_value_error(text: str) -> None:
         endpoint = parse_endpoint(text)
     except ValueError:
         return
-    assert socket.inet_pton(endpoint.family, endpoint.peer[0])
+    assert socket.inet_pton(endpoint.family, endpoint.peer[0]) in endpoint.source
 
 
 def test_a_link_local_address_keeps_its_scope() -> None:
@@ -124,7 +105,7 @@ def test_a_link_local_address_keeps_its_scope() -> None:
 
 
 def test_addresses_are_spelled_as_the_kernel_spells_them() -> None:
-    assert parse_endpoint("2001:DB8:0:0::1").peer == ("2001:db8::1", 0, 0, 0)
+    assert parse_endpoint("2001:DB8:0:0::1") == parse_endpoint("2001:db8::1")
     assert parse_endpoint("::ffff:192.0.2.1").peer == ("192.0.2.1", 0)
 
 
@@ -134,8 +115,8 @@ def test_requests_start_as_the_rfcs_say() -> None:
 
 
 def test_no_stamp_is_zero_and_a_stamp_is_nanoseconds() -> None:
-    assert receive_stamp_ns([]) == 0
-    assert receive_stamp_ns([(1, 35, struct.pack("@ll", 2, 5))]) == 2_000_000_005
+    assert stamp_ns((0, 0, 0, 0, 0)) == 0
+    assert stamp_ns((32, socket.SOL_SOCKET, SO_TIMESTAMPNS, 2, 5)) == 2_000_000_005
 
 
 def test_the_clock_offset_stays_put_while_nobody_steps_the_clock() -> None:

@@ -26,7 +26,6 @@ from govnet.engine.probes.icmp_channel import (
     UNSENT,
     EchoRun,
     IcmpChannel,
-    Peer,
     next_grain,
 )
 from govnet.engine.probes.icmp_metrics import FAMILY_NAME
@@ -233,7 +232,7 @@ class IcmpClient:
         endpoint = parse_endpoint(address)
         channel = self._channel(endpoint.family)
         ancillary = _traffic_class(endpoint.family, tos)
-        run = _new_run([endpoint.peer], count, timeout_s, size, ancillary)
+        run = _new_run([endpoint], count, timeout_s, size, ancillary)
         await _fly(run, [(channel, range(1))], interval_s)
         return _report(address, run)
 
@@ -252,8 +251,7 @@ class IcmpClient:
         socket, has ``sent`` 0 and a reason; it does not stop the others.
         """
         endpoints = [_endpoint_or_none(address) for address in addresses]
-        peers = [endpoint.peer if endpoint else None for endpoint in endpoints]
-        run = _new_run(peers, count, timeout_s, size, [])
+        run = _new_run(endpoints, count, timeout_s, size, [])
         plan = self._plan(run, endpoints)
         await _fly(run, plan, interval_s)
         return _columns(addresses, run)
@@ -300,7 +298,7 @@ def _endpoint_or_none(address: str) -> Endpoint | None:
 
 
 def _new_run(
-    peers: Sequence[Peer | None],
+    endpoints: Sequence[Endpoint | None],
     count: int,
     timeout_s: float,
     size: int,
@@ -312,9 +310,9 @@ def _new_run(
             f"size {size} from {MIN_PAYLOAD} to {MAX_PAYLOAD}"
         )
     done = asyncio.get_running_loop().create_future()
-    if not peers:
+    if not endpoints:
         done.set_result(None)
-    return EchoRun(peers, count, timeout_s, bytes(size - COOKIE_BYTES), ancillary, done)
+    return EchoRun(endpoints, count, timeout_s, bytes(size - COOKIE_BYTES), ancillary, done)
 
 
 def _traffic_class(family: int, tos: int) -> list[tuple[int, int, bytes]]:

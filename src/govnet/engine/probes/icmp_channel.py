@@ -6,12 +6,11 @@ import asyncio
 import errno
 import math
 import secrets
-import socket
 import struct
 import time
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Final
 
@@ -22,27 +21,22 @@ from govnet.engine.probes.icmp_packet import (
     COOKIE_BYTES,
     ECHO_REPLY,
     ECHO_REQUEST,
-    ICMP_HEADER_BYTES,
-    REPLY,
+    Endpoint,
     fill_checksum,
     parse_quoted_request,
     request_head,
-    strip_ip_header,
 )
+from govnet.engine.probes.icmp_receive import BATCH, Datagram, DatagramReader, stamp_ns
 from govnet.engine.probes.icmp_socket import (
-    ANCILLARY_BYTES,
     LOCAL_ERRORS,
     IcmpError,
     IcmpSocket,
     clock_offset_ns,
     read_icmp_errors,
-    receive_stamp_ns,
     take_pending_error,
 )
 
 log = structlog.get_logger()
-
-Peer = tuple[str, int] | tuple[str, int, int, int]
 
 WAITING: Final = 0
 ANSWERED: Final = 1
@@ -66,7 +60,6 @@ GRAIN_S: Final = 0.010
 Answers may wait to be read, because the kernel has stamped them; so may the rounds of runs.
 """
 _PAUSE_S: Final = 0.005
-_MAX_IP_HEADER: Final = 60
 _SMALLEST_TRUESIZE: Final = 512
 _CLOCK_TOLERANCE_NS: Final = 500_000
 _SEQUENCE_AT: Final = 6
@@ -86,7 +79,8 @@ class EchoRun:
     Echo ``index`` is the ``index % count``-th to target ``index // count``.
 
     Attributes:
-        peers: socket address per target.
+        peers: address to send to per target; None where it is not valid.
+        sources: the bytes of the socket address that its answers bear.
         count: echoes per target.
         timeout_s: seconds an answer may take.
         padding: payload after the cookie.
@@ -101,25 +95,26 @@ class EchoRun:
 
     __slots__ = (
         "ancillary", "count", "done", "duplicates", "give_up", "icmp_errors", "left", "padding",
-        "peers", "reasons", "rtt_ms", "status", "timeout_ns", "timeout_s",
+        "peers", "reasons", "rtt_ms", "sources", "status", "timeout_ns", "timeout_s",
     )  # fmt: skip
 
     def __init__(
         self,
-        peers: Sequence[Peer | None],
+        endpoints: Sequence[Endpoint | None],
         count: int,
         timeout_s: float,
         padding: bytes,
         ancillary: list[tuple[int, int, bytes]],
         done: asyncio.Future[None],
     ) -> None:
-        self.peers = peers
+        self.peers = [endpoint.peer if endpoint else None for endpoint in endpoints]
+        self.sources = [endpoint.source if endpoint else b"" for endpoint in endpoints]
         self.count = count
         self.padding = padding
         self.timeout_s = timeout_s
         self.timeout_ns = int(timeout_s * 1e9)
         self.ancillary = ancillary
-        self.left = len(peers) * count
+        self.left = len(endpoints) * count
         self.status = bytearray(self.left)
         self.rtt_ms = array("d", [math.nan]) * self.left
         self.reasons: dict[int, str] = {}
@@ -206,9 +201,7 @@ class IcmpChannel:
         self._cookie_of = array("Q", secrets.token_bytes(_SEQUENCES * COOKIE_BYTES))
         self._sent_ns_of = array("Q", bytes(_SEQUENCES * array("Q").itemsize))
         self._batches: defaultdict[float, deque[_Batch]] = defaultdict(deque)
-        # Receiving into a buffer of just the right size saves Python from shrinking it.
-        self._envelope = ICMP_HEADER_BYTES + (_MAX_IP_HEADER if icmp.has_ip_header else 0)
-        self._size = self._envelope + COOKIE_BYTES
+        self._reader = DatagramReader(icmp)
         self._clock_offset_ns = clock_offset_ns()
         self._next_send_at = 0.0
         self._pump_handle: asyncio.Handle | None = None
@@ -222,7 +215,6 @@ class IcmpChannel:
 
     def submit(self, run: EchoRun, indices: Sequence[int]) -> None:
         """Queues echoes of a run; they go out in this turn of the loop if the pace allows."""
-        self._size = max(self._size, self._envelope + COOKIE_BYTES + len(run.padding))
         self._queue.append(_Round(run, indices))
         if not self._held:
             self._pump_or_wait()
@@ -440,47 +432,45 @@ class IcmpChannel:
             self._loop.add_reader(self._sock, self._on_readable)
 
     def _drain(self, limit: int) -> int:
-        """Takes the datagrams that wait in the kernel, at most ``limit``; how many there were.
-
-        An answer is accepted only with the right ident, sequence, cookie and source.
-        """
+        """Takes the datagrams that wait in the kernel, about ``limit``; how many there were."""
         self._check_clock()
-        # One loop with everything bound once: it runs for every answer.
-        recvmsg, size, counts = self._sock.recvmsg, self._size, self._counts
-        run_of, index_of, cookie_of = self._run_of, self._index_of, self._cookie_of
-        kind_and_ident = (self._reply_type, self.icmp.ident)
         taken = 0
-        for _ in range(limit):
+        for _ in range(0, limit, BATCH):
             try:
-                data, ancillary, flags, source = recvmsg(size, ANCILLARY_BYTES)
-            except BlockingIOError:
-                break
+                number, datagrams = self._reader.read()
             except OSError:
                 # An ICMP error is pending; it hides the datagrams behind it.
                 self._read_errors()
                 continue
-            taken += 1
-            if self._has_ip_header:
-                data = strip_ip_header(data)
-            if len(data) < REPLY.size or flags & socket.MSG_TRUNC:
+            if not number:
+                break
+            taken += number
+            self._take(datagrams)
+        return taken
+
+    def _take(self, datagrams: Iterable[Datagram]) -> None:
+        """Accepts answers, each only with the right ident, sequence, cookie and source."""
+        counts, least = self._counts, self._reader.least
+        run_of, index_of, cookie_of = self._run_of, self._index_of, self._cookie_of
+        kind_and_ident = (self._reply_type, self.icmp.ident)
+        for (length,), (kind, ident, sequence, cookie), control, (source,) in datagrams:
+            if length < least or (kind, ident) != kind_and_ident:
                 counts.malformed += 1
                 continue
-            kind, ident, sequence, cookie = REPLY.unpack_from(data)
             run = run_of[sequence]
-            if run is None or cookie_of[sequence] != cookie or (kind, ident) != kind_and_ident:
+            if run is None or cookie_of[sequence] != cookie:
                 self._take_stray(sequence, cookie)
                 continue
             index = index_of[sequence]
-            if run.peers[index // run.count] != source:
+            if run.sources[index // run.count] != source:
                 counts.wrong_source += 1
             elif run.status[index] != WAITING:
                 self._take_surplus(run, index)
             else:
-                self._take_answer(run, index, sequence, receive_stamp_ns(ancillary))
-        return taken
+                self._take_answer(run, index, sequence, stamp_ns(control))
 
-    def _take_answer(self, run: EchoRun, index: int, sequence: int, stamp_ns: int) -> None:
-        rtt_ns = stamp_ns - self._sent_ns_of[sequence]
+    def _take_answer(self, run: EchoRun, index: int, sequence: int, arrived_ns: int) -> None:
+        rtt_ns = arrived_ns - self._sent_ns_of[sequence]
         if 0 <= rtt_ns <= run.timeout_ns:
             run.rtt_ms[index] = rtt_ns / 1e6
         elif self._is_late(sequence, rtt_ns):
@@ -525,7 +515,7 @@ class IcmpChannel:
         self._sent_ns_of = array("Q", bytes(_SEQUENCES * array("Q").itemsize))
 
     def _read_errors(self) -> None:
-        for error in read_icmp_errors(self.icmp, self._size, DRAIN_LIMIT):
+        for error in read_icmp_errors(self.icmp, DRAIN_LIMIT):
             self._take_error(error)
 
     def _take_error(self, error: IcmpError) -> None:

@@ -21,10 +21,14 @@ ICMP_HEADER_BYTES: Final = 8
 ECHO_REQUEST: Final = {socket.AF_INET: 8, socket.AF_INET6: 128}
 ECHO_REPLY: Final = {socket.AF_INET: 0, socket.AF_INET6: 129}
 
-_MIN_IP_HEADER: Final = 20
 _HEAD: Final = struct.Struct("!BBHH")
-REPLY: Final = struct.Struct("!BxxxHHQ")
-"""Type, identifier, sequence and cookie of an echo reply."""
+# struct sockaddr_in (without its filler) and sockaddr_in6, as the kernel writes them.
+_SOCKADDR_IN: Final = struct.Struct("@HH4s")
+_SOCKADDR_IN6: Final = struct.Struct("@HHI16sI")
+SOURCE_BYTES: Final = {
+    socket.AF_INET: _SOCKADDR_IN.size,
+    socket.AF_INET6: _SOCKADDR_IN6.size,
+}
 _HEADER: Final = struct.Struct("!BxxxHH")
 
 # RFC 792, RFC 1122, RFC 1812 (v4) and RFC 4443 (v6): (type, code) of errors that say that the
@@ -64,10 +68,17 @@ ERROR_TEXT: Final = {socket.AF_INET: _ERRORS_V4, socket.AF_INET6: _ERRORS_V6}
 
 
 class Endpoint(NamedTuple):
-    """An address that can be sent an echo: its family and the socket address that answers bear."""
+    """An address that can be sent an echo.
+
+    Attributes:
+        family: ``AF_INET`` or ``AF_INET6``.
+        peer: what Python's socket module sends to.
+        source: the socket address that answers bear, as bytes.
+    """
 
     family: socket.AddressFamily
     peer: tuple[str, int] | tuple[str, int, int, int]
+    source: bytes
 
 
 def parse_endpoint(address: str) -> Endpoint:
@@ -82,8 +93,7 @@ def parse_endpoint(address: str) -> Endpoint:
         return _parse_endpoint_v6(address)
     if not 0 < packed[0] < 224:
         raise ValueError(f"{address!r} is not a unicast address")
-    # inet_pton takes only the canonical spelling, which is also the kernel's.
-    return Endpoint(socket.AF_INET, (address, 0))
+    return Endpoint(socket.AF_INET, (address, 0), _SOCKADDR_IN.pack(socket.AF_INET, 0, packed))
 
 
 def _parse_endpoint_v6(address: str) -> Endpoint:
@@ -97,18 +107,8 @@ def _parse_endpoint_v6(address: str) -> Endpoint:
         return parse_endpoint(str(ip.ipv4_mapped))
     if ip.is_multicast or ip.is_unspecified:
         raise ValueError(f"{address!r} is not a unicast address")
-    # The kernel's own spelling, because answers are compared with it.
-    name = socket.inet_ntop(socket.AF_INET6, ip.packed)
-    return Endpoint(socket.AF_INET6, (name, 0, 0, scope_id))
-
-
-def internet_checksum(message: bytes) -> int:
-    """RFC 1071 checksum of an even-length message whose checksum field is zero.
-
-    The one's complement sum of 16-bit words is the big-endian number modulo 65535, which one
-    C-level operation computes; a sum of zero may be sent as 0xFFFF, as receivers add it up.
-    """
-    return 0xFFFF - int.from_bytes(message, "big") % 0xFFFF
+    source = _SOCKADDR_IN6.pack(socket.AF_INET6, 0, 0, ip.packed, scope_id)
+    return Endpoint(socket.AF_INET6, (str(ip), 0, 0, scope_id), source)
 
 
 def request_head(family: socket.AddressFamily, ident: int) -> bytes:
@@ -129,12 +129,6 @@ def fill_checksum(message: bytearray) -> None:
     message[2:4] = b"\0\0"
     number = int.from_bytes(message, "big") << (8 if len(message) % 2 else 0)
     message[2:4] = (0xFFFF - number % 0xFFFF).to_bytes(2, "big")
-
-
-def strip_ip_header(data: bytes) -> bytes:
-    """The ICMP message in an IPv4 packet, as a raw IPv4 socket gives it; empty if malformed."""
-    start = (data[0] & 0x0F) * 4 if data else 0
-    return data[start:] if start >= _MIN_IP_HEADER else b""
 
 
 def parse_quoted_request(data: bytes, request_type: int, ident: int) -> tuple[int, bytes] | None:

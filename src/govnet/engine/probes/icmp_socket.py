@@ -14,7 +14,12 @@ from typing import Final
 import structlog
 
 from govnet.engine.probes.icmp_metrics import FAMILY_NAME
-from govnet.engine.probes.icmp_packet import ERROR_TEXT, reply_filter
+from govnet.engine.probes.icmp_packet import (
+    COOKIE_BYTES,
+    ERROR_TEXT,
+    ICMP_HEADER_BYTES,
+    reply_filter,
+)
 
 log = structlog.get_logger()
 
@@ -34,13 +39,12 @@ _PROTOCOL: Final = {
 }
 _ORIGIN_ICMP: Final = (2, 3)
 _EXTENDED_ERROR: Final = struct.Struct("@IBBBxII")
-_TIMESPEC: Final = struct.Struct("@ll")
 
 RECEIVE_BUFFER_BYTES: Final = 16 * 1024 * 1024
 """Asked for; the kernel gives at most net.core.rmem_max without CAP_NET_ADMIN."""
-ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 # Room for the stamp, the extended error and the offender's address.
 _ERROR_ANCILLARY_BYTES: Final = 256
+_QUOTED_BYTES: Final = ICMP_HEADER_BYTES + COOKIE_BYTES
 _CLOCK_SPREAD_NS: Final = 50_000
 
 
@@ -166,30 +170,18 @@ def _configure(sock: socket.socket, family: socket.AddressFamily) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
 
 
-def receive_stamp_ns(ancillary: list[tuple[int, int, bytes]]) -> int:
-    """The kernel's arrival time of a datagram (CLOCK_REALTIME, ns); 0 without one.
-
-    The time stamp is the only control message that the socket has been told to give.
-    """
-    if len(ancillary) != 1 or ancillary[0][1] != SO_TIMESTAMPNS:
-        return 0
-    seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-    return int(seconds * 1_000_000_000 + nanoseconds)
-
-
-def read_icmp_errors(icmp: IcmpSocket, size: int, limit: int) -> list[IcmpError]:
+def read_icmp_errors(icmp: IcmpSocket, limit: int) -> list[IcmpError]:
     """Takes at most ``limit`` errors off the socket's error queue.
 
     Args:
         icmp: the socket.
-        size: bytes of the quoted packet to keep.
         limit: bound of one call, so that a flood of errors cannot hold the event loop.
     """
     found: list[IcmpError] = []
     for _ in range(limit):
         try:
             data, ancillary, _, source = icmp.sock.recvmsg(
-                size, _ERROR_ANCILLARY_BYTES, socket.MSG_ERRQUEUE
+                _QUOTED_BYTES, _ERROR_ANCILLARY_BYTES, socket.MSG_ERRQUEUE
             )
         except BlockingIOError:
             break
