@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,26 @@ def test_a_damaged_answer_gives_varbinds_or_an_error(data: st.DataObject) -> Non
             ber.decode_value(raw.tag, raw.value)
     except BerError:
         pass
+
+
+@given(st.data())
+def test_the_quick_header_agrees_with_the_thorough_one(data: st.DataObject) -> None:
+    community = data.draw(st.binary(max_size=200))
+    body = data.draw(st.binary(max_size=300))
+    cells = [varbind(ber.encode_oid("1.3.6.1"), 4, body)]
+    message = bytearray(response(2**30 + 5, cells, data.draw(st.integers(0, 20)), community))
+    assert ber.read_header(bytes(message)) == ber.read_any_header(bytes(message))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, min(len(message) - 1, 40 + len(community))))
+        message[at] = data.draw(st.integers(0, 255))
+    assert _header(ber.read_header, message) == _header(ber.read_any_header, message)
+
+
+def _header(read: Callable[[bytes], ber.Header], message: bytearray) -> ber.Header | str:
+    try:
+        return read(bytes(message))
+    except BerError:
+        return "error"
 
 
 @given(st.lists(oids, min_size=1, max_size=60), st.integers(2**30, 2**31 - 1))

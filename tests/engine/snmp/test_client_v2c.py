@@ -265,14 +265,14 @@ async def test_a_table_without_end_is_capped_and_told(agent: FakeAgent) -> None:
 
 
 async def test_an_agent_slow_in_every_answer_cannot_hold_a_poll_for_ever(agent: FakeAgent) -> None:
-    poller = SnmpPoller(poll_limit_s=0.5)
+    poller = SnmpPoller(poll_limit_s=1.5)
     await poller.start()
     agent.mib, agent.delay_s = interface_mib(list(range(1, 200))), 0.1
     started = time.monotonic()
     poll = await poller.poll(agent.device(timeout_s=2.0))
     await poller.close()
     assert (poll.outcome, poll.reason) == (Outcome.DEGRADED, "too_slow")
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 3.0
 
 
 async def test_an_error_status_is_told(poller: SnmpPoller, agent: FakeAgent) -> None:

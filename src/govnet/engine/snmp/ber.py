@@ -7,11 +7,12 @@ tight loop for the expected shape; this module is its slow path and its oracle i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Address
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_SUB_IDS: Final = 128  # RFC 2578, 3.5
 MAX_SUB_ID: Final = 2**32 - 1
@@ -68,8 +69,7 @@ class RawVarBind:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """An answer up to its variable bindings, which lie at ``start:end`` of the datagram."""
 
     community: bytes
@@ -186,8 +186,44 @@ def _read_integer(data: bytes, pos: int, end: int) -> tuple[int, int]:
     return int.from_bytes(data[start:stop], "big", signed=True), stop
 
 
+_LENGTH: Final = rb"([\x00-\x7f]|\x81.|\x82..)"
+_COMMON: Final = re.compile(
+    rb"0%b\x02\x01\x01\x04([\x00-\x7f])(.*?)([\xa0-\xaf])%b\x02\x04([\x40-\x7f]...)"
+    rb"\x02\x01([\x00-\x7f])\x02\x01([\x00-\x7f])0%b" % (_LENGTH, _LENGTH, _LENGTH),
+    re.DOTALL,
+)
+
+
 def read_header(data: bytes) -> Header:
     """Everything of an SNMPv2c message before its variable bindings.
+
+    The form that answers to our four-octet request ids have is taken by one expression, at a
+    third of the cost; whatever it does not take, or takes wrongly, goes element by element.
+
+    Raises:
+        BerError: not a v2c message, truncated, or octets after its end.
+    """
+    common = _COMMON.match(data)
+    if common is not None:
+        whole, size, community, pdu, rest, request_id, status, index, octets = common.groups()
+        end, start = len(data), common.end()
+        if (
+            len(community) == size[0]
+            and common.end(1) + _size(whole) == end
+            and common.end(5) + _size(rest) == end
+            and start + _size(octets) == end
+        ):
+            number = int.from_bytes(request_id, "big")
+            return Header(community, pdu[0], number, status[0], index[0], start, end)
+    return read_any_header(data)
+
+
+def _size(length: bytes) -> int:
+    return length[0] if len(length) == 1 else int.from_bytes(length[1:], "big")
+
+
+def read_any_header(data: bytes) -> Header:
+    """``read_header`` for every form that BER allows.
 
     Raises:
         BerError: not a v2c message, truncated, or octets after its end.

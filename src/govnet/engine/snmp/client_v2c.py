@@ -16,6 +16,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -426,25 +427,25 @@ class Peer:
     community: bytes = field(repr=False)
 
 
-def resolve(device: SnmpDevice) -> tuple[int, Address]:
-    """Family and socket address of a device.
+@lru_cache(maxsize=16_384)
+def resolve(address: str, port: int) -> tuple[int, Address]:
+    """Family and socket address of an IP literal.
 
     Raises:
         SnmpError: "bad_address": not an IP literal.
     """
     try:
-        ip_address(device.address)
+        ip_address(address)
         found = socket.getaddrinfo(
-            device.address, device.port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+            address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
         )
     except (OSError, ValueError) as error:
-        message = f"{device.address!r} is not an IP address"
-        raise SnmpError("bad_address", message) from error
-    family, _, _, _, address = found[0]
+        raise SnmpError("bad_address", f"{address!r} is not an IP address") from error
+    family, _, _, _, name = found[0]
     if family == socket.AF_INET:
-        return family, (str(address[0]), int(address[1]))
-    host, port, flow, scope = address  # type: ignore[misc]  # AF_INET6 has four
-    return family, (str(host), int(port), int(flow), int(scope))
+        return family, (str(name[0]), int(name[1]))
+    host, number, flow, scope = name  # type: ignore[misc]  # AF_INET6 has four
+    return family, (str(host), int(number), int(flow), int(scope))
 
 
 class V2cAgent:
@@ -463,7 +464,7 @@ class V2cAgent:
     ) -> None:
         if not isinstance(device.credential, V2cCredential):
             raise TypeError("V2cAgent needs a V2cCredential")
-        family, address = resolve(device)
+        family, address = resolve(device.address, device.port)
         self._community = device.credential.community.encode()
         self._peer = Peer(family, address, self._community)
         self._client = client

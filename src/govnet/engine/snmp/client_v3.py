@@ -131,7 +131,7 @@ def _session(device: SnmpDevice) -> SnmpSession:
     credential = device.credential
     if not isinstance(credential, V3Credential):
         raise TypeError("V3Agent needs a V3Credential")
-    _, address = resolve(device)
+    _, address = resolve(device.address, device.port)
     host = device.address.removeprefix("[").removesuffix("]")
     return SnmpSession(
         addr=host, port=address[1], user=usm_user(credential), timeout=device.timeout_s
