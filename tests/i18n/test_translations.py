@@ -66,6 +66,7 @@ def test_the_compiled_catalogue_is_the_written_one(catalogue: polib.POFile) -> N
                 str(entry.msgstr_plural.get(0, "")),
             )
             for entry in file
+            if entry.msgstr or any(entry.msgstr_plural.values())
         }
 
     assert texts(compiled) == texts(catalogue)
@@ -105,9 +106,10 @@ def _chinese_strings(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = _docstrings(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings and CHINESE.search(node.value):
-                yield f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value[:60]}"
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            continue
+        if id(node) not in docstrings and CHINESE.search(node.value):
+            yield f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value[:60]}"
 
 
 def _is_data(path: Path) -> bool:

@@ -58,6 +58,23 @@ JOBS = (
         ),
     ),
     Job(
+        _("Performance"),
+        (
+            Entry(
+                _("Self-evaluations"),
+                "clipboard-check",
+                "evaluation:selfevaluation_list",
+                "evaluation.view_selfevaluation",
+            ),
+            Entry(
+                _("Report audit"),
+                "file-search",
+                "evaluation:audit_list",
+                "evaluation.view_auditbatch",
+            ),
+        ),
+    ),
+    Job(
         _("System"),
         (
             Entry(_("Users"), "users", "accounts:user_list", "accounts.view_user"),

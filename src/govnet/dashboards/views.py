@@ -46,7 +46,7 @@ def _live(user: User) -> dict[str, Any]:
 
 def _import_url() -> str:
     try:
-        return reverse("core:import_start")
+        return reverse("inventory:unit_import")
     except NoReverseMatch:
         return ""
 
