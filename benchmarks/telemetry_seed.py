@@ -48,7 +48,7 @@ FROM (
 )
 """
 
-_SLICE_ROWS = 2_000_000
+_SLICE_ROWS = 250_000
 
 
 def seed(client: Client, objects: int, days: dict[str, int]) -> int:
@@ -64,7 +64,7 @@ def seed(client: Client, objects: int, days: dict[str, int]) -> int:
             values = {"first": first + begin * seconds, "objects": objects, "rows": count}
             for template in (_PROBE, _INTERFACE):
                 sql = template.format(suffix=suffix, seconds=seconds, runs=seconds // 10)
-                client.command(sql, parameters=values)
+                client.command(sql, parameters=values, settings={"insert_deduplicate": 0})
                 rows += count
     return rows
 

@@ -14,7 +14,7 @@ import pytest
 from govnet.telemetry.client import connect
 from govnet.telemetry.writer import Writer
 from tests.store_process import StoreProcess, store_process
-from tests.telemetry.samples import number, probe_columns
+from tests.telemetry.samples import number, pairs, probe_columns
 
 KILLS = 20
 NUMBERS_PER_WRITER = 10_000_000
@@ -76,16 +76,13 @@ def drain(store: StoreProcess) -> None:
 def assert_exactly_once(store: StoreProcess, promised: set[int]) -> None:
     assert len(promised) > KILLS * 200
     client = connect(store.config)
-    stored = client.query("SELECT target_id, count() FROM probe_result GROUP BY 1").result_rows
-    times: dict[int, int] = dict(stored)
+    times = pairs(client, "SELECT target_id, count() FROM probe_result GROUP BY 1")
     lost = [n for n in promised if n not in times]
     assert not lost, f"{len(lost)} acknowledged samples lost, e.g. {lost[:5]}"
     assert set(times.values()) == {1}, "a sample was stored twice"
     for rollup in ("_1m", "_5m", "_1h"):
-        rolled = client.query(
-            f"SELECT target_id, sum(samples) FROM probe_result{rollup} GROUP BY 1"
-        ).result_rows
-        assert dict(rolled) == times, f"probe_result{rollup} differs from the raw samples"
+        sql = f"SELECT target_id, sum(samples) FROM probe_result{rollup} GROUP BY 1"
+        assert pairs(client, sql) == times, f"probe_result{rollup} differs from the raw samples"
 
 
 def test_a_block_announced_but_never_stored_is_accepted_at_the_next_try(tmp_path: Path) -> None:

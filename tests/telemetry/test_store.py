@@ -260,12 +260,11 @@ def test_a_batch_over_midnight_and_month_end_is_stored_once(store: Config, clien
 
 
 def test_every_table_expires_and_remembers_its_blocks(client: Client) -> None:
-    tables: dict[str, str] = dict(
-        client.query(
-            "SELECT name, create_table_query FROM system.tables"
-            " WHERE database = 'govnet' AND match(name, '_(result|sample)(_1m|_5m|_1h)?$')"
-        ).result_rows
+    sql = (
+        "SELECT name, create_table_query FROM system.tables"
+        " WHERE database = 'govnet' AND match(name, '_(result|sample)(_1m|_5m|_1h)?$')"
     )
+    tables = {str(name): str(ddl) for name, ddl in client.query(sql).result_rows}
     assert len(tables) == 12
     days = {"": 35, "_1m": 90, "_5m": 400, "_1h": 2192}
     for name, ddl in tables.items():

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 FLUSH_ROWS: Final = 50_000
 FLUSH_SECONDS: Final = 5.0  # one insert costs ~50 ms of CPU, whatever its size
-BATCH_ROWS: Final = 200_000
+BATCH_ROWS: Final = 100_000
 BUFFER_ROWS: Final = 1_000_000
 RETRY_FIRST_S: Final = 0.25
 RETRY_LONGEST_S: Final = 30.0
