@@ -81,6 +81,8 @@ class Engine:
         self._beat = time.monotonic()
         self._probes = PerMinute()
         self._rows = PerMinute()
+        self._stored = PerMinute()
+        self._inserted = 0
 
     # Life
 
@@ -253,6 +255,9 @@ class Engine:
             self._take_polls()
             rows = self._samples.hand_over(self._writer)
             self._rows.add(rows)
+            inserted = self._writer.status()["rows_inserted"]
+            self._stored.add(inserted - self._inserted)
+            self._inserted = inserted
             _SAMPLES.inc(rows)
             await asyncio.sleep(HAND_OVER_S)
 
@@ -275,6 +280,7 @@ class Engine:
                 "targets": schedule.targets,
                 "probes_per_second": round(self._probes.value() / 60, 2),
                 "samples_per_minute": self._rows.value(),
+                "stored_per_minute": self._stored.value(),
                 "flips_per_minute": self._journal.flips.value(),
                 "changes_waiting": self._journal.changes_waiting,
                 "runs_skipped": schedule.skipped,
