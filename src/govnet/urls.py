@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("govnet.dashboards.urls")),
     path("accounts/", include("govnet.accounts.urls")),
     path("core/", include("govnet.core.urls")),
+    path("evaluation/", include("govnet.evaluation.urls")),
     path("inventory/", include("govnet.inventory.urls")),
     path("monitor/", include("govnet.monitor.urls")),
 ]

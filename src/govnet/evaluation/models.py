@@ -7,14 +7,16 @@ annexes 附件2-2 and 附件3-2; what a layout lacks stays empty, never invented
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.querysets import RestrictedQuerySet
+from govnet.evaluation.audit.registry import Severity
 from govnet.evaluation.audit.report import Source
 from govnet.evaluation.framework import Denominator
 from govnet.evaluation.quantity import Operator
@@ -22,6 +24,18 @@ from govnet.inventory.models import Region
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
+
+    from govnet.accounts.models import User
+
+
+class OwnBatches(models.QuerySet["AuditBatch"]):
+    """Uploaded reports may be confidential: a reviewer sees the own batches only."""
+
+    def restrict(self, user: User | AnonymousUser) -> Self:
+        """The user's own batches; all of them for who sees the whole site."""
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        return self if user.sees_everything else self.filter(created_by=user)
 
 
 class EvaluationKind(models.TextChoices):
@@ -419,3 +433,121 @@ class IssuedReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.evaluation} {self.issued_at:%Y-%m-%d}"
+
+
+class AuditBatch(models.Model):
+    """Reports uploaded together to be audited."""
+
+    name = models.CharField(_("name"), max_length=100)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("uploaded by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+
+    objects = OwnBatches.as_manager()
+
+    class Meta:
+        verbose_name = _("audit batch")
+        verbose_name_plural = _("audit batches")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The batch's page."""
+        return reverse("evaluation:audit_batch", args=[self.pk])
+
+
+class AuditStatus(models.TextChoices):
+    """Where the audit of one file stands."""
+
+    WAITING = "waiting", _("Waiting")
+    CLEAN = "clean", _("Clean")
+    FINDINGS = "findings", _("Findings")
+    UNREADABLE = "unreadable", _("Unreadable")
+
+
+class AuditedReport(models.Model):
+    """One uploaded report: its file until it was read, then its text and facts."""
+
+    batch = models.ForeignKey(
+        AuditBatch, verbose_name=_("batch"), on_delete=models.CASCADE, related_name="reports"
+    )
+    file_name = models.CharField(_("file"), max_length=200)
+    content = models.BinaryField(_("content"), null=True)
+    status = models.CharField(
+        _("status"), max_length=10, choices=AuditStatus.choices, default=AuditStatus.WAITING
+    )
+    text = models.TextField(_("text"), blank=True)
+    facts = models.JSONField(_("facts"), default=dict)
+    unread = models.JSONField(_("unread"), default=list)
+
+    objects: models.Manager[AuditedReport] = models.Manager()
+
+    class Meta:
+        verbose_name = _("audited report")
+        verbose_name_plural = _("audited reports")
+        ordering = ["file_name", "pk"]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    def get_absolute_url(self) -> str:
+        """The report's page, its text beside the findings."""
+        return reverse("evaluation:audited_report", args=[self.pk])
+
+
+class SeverityChoices(models.TextChoices):
+    """``Severity`` with the words shown to people."""
+
+    MAJOR = Severity.MAJOR.value, _("Major")
+    MINOR = Severity.MINOR.value, _("Minor")
+    QUERY = Severity.QUERY.value, _("Query")
+
+
+class Decision(models.TextChoices):
+    """What the reviewer made of a finding."""
+
+    OPEN = "open", _("Open")
+    ACCEPTED = "accepted", _("Accepted")
+    DISMISSED = "dismissed", _("Dismissed")
+
+
+class AuditFinding(models.Model):
+    """A finding of an audit and the reviewer's decision on it."""
+
+    report = models.ForeignKey(
+        AuditedReport, verbose_name=_("report"), on_delete=models.CASCADE, related_name="findings"
+    )
+    check_id = models.CharField(_("check"), max_length=8)
+    severity = models.CharField(_("severity"), max_length=5, choices=SeverityChoices.choices)
+    message = models.TextField(_("finding"))
+    quotes = models.JSONField(_("quotes"), default=list)
+    arithmetic = models.TextField(_("arithmetic"), blank=True)
+    decision = models.CharField(
+        _("decision"), max_length=9, choices=Decision.choices, default=Decision.OPEN
+    )
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    decided_at = models.DateTimeField(_("decided"), null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("decided by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+
+    objects: models.Manager[AuditFinding] = models.Manager()
+
+    class Meta:
+        verbose_name = _("audit finding")
+        verbose_name_plural = _("audit findings")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.check_id}: {self.message}"

@@ -1,0 +1,25 @@
+"""URLs of the evaluation app."""
+
+from django.urls import path
+
+from govnet.evaluation import audit_pages, pages
+
+app_name = "evaluation"
+urlpatterns = [
+    path("", pages.evaluation_list, name="selfevaluation_list"),
+    path("add/", pages.evaluation_add, name="selfevaluation_add"),
+    path("<int:pk>/", pages.evaluation_page, name="selfevaluation"),
+    path("<int:pk>/edit/<slug:part>/", pages.evaluation_edit, name="selfevaluation_edit"),
+    path("<int:pk>/measure/", pages.measure, name="measure"),
+    path("<int:pk>/attach/", pages.attach, name="attach"),
+    path("<int:pk>/issue/", pages.issue, name="issue"),
+    path("snapshots/<int:pk>/", pages.snapshot, name="snapshot"),
+    path("evidence/<int:pk>/", pages.evidence, name="evidence"),
+    path("reports/<int:pk>/<slug:kind>/", pages.issued_report, name="issued_report"),
+    path("audit/", audit_pages.audit_list, name="audit_list"),
+    path("audit/<int:pk>/", audit_pages.batch, name="audit_batch"),
+    path("audit/<int:pk>/delete/", audit_pages.delete_batch, name="audit_batch_delete"),
+    path("audit/reports/<int:pk>/", audit_pages.report, name="audited_report"),
+    path("audit/reports/<int:pk>/notice/", audit_pages.notice, name="audit_notice"),
+    path("audit/findings/<int:pk>/", audit_pages.decide, name="audit_decide"),
+]
