@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -19,7 +19,7 @@ from govnet.inventory.models import Region, Unit
 class SignInForm(AuthenticationForm):
     """Name and password; the first field has the focus."""
 
-    error_messages: ClassVar[dict[str, Any]] = {
+    error_messages = {
         "invalid_login": _(
             "The user name or the password is wrong. Five failures lock the account for 30 minutes."
         ),
@@ -37,7 +37,13 @@ class PreferencesForm(forms.ModelForm[User]):
         fields = ("display_name", "language", "theme")
 
 
-class GroupChoiceField(forms.ModelMultipleChoiceField):
+if TYPE_CHECKING:
+    GroupsField = forms.ModelMultipleChoiceField[Group]
+else:  # the class takes no parameters at run time
+    GroupsField = forms.ModelMultipleChoiceField
+
+
+class GroupChoiceField(GroupsField):
     """Roles by the name that people call them."""
 
     def label_from_instance(self, obj: Model) -> str:
@@ -56,14 +62,14 @@ class UserForm(forms.ModelForm[User]):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("What the person may do."),
     )
-    regions = forms.ModelMultipleChoiceField(
+    regions: forms.ModelMultipleChoiceField[Region] = forms.ModelMultipleChoiceField(
         label=_("Regions"),
         queryset=Region.objects.order_by("code"),
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 8}),
         help_text=_("Sees these regions and everything below them. Hold Ctrl to choose several."),
     )
-    units = forms.ModelMultipleChoiceField(
+    units: forms.ModelMultipleChoiceField[Unit] = forms.ModelMultipleChoiceField(
         label=_("Single units"),
         queryset=Unit.objects.order_by("code"),
         required=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -51,7 +50,7 @@ class ChangePassword(auth_views.PasswordChangeView):
     template_name = "accounts/password.html"
     success_url = reverse_lazy("dashboards:overview")
 
-    def form_valid(self, form: PasswordChangeForm[Any]) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Save the new password and lift the obligation to change it."""
         form.user.must_change_password = False
         response = super().form_valid(form)
@@ -96,7 +95,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     """Switch between light, dark and the system's choice."""
     chosen = request.POST.get("theme", "")
     if chosen in Theme.values:
-        User.objects.filter(pk=request.user.pk).update(theme=chosen)
+        User.objects.filter(username=request.user.get_username()).update(theme=chosen)
     return _back(request)
 
 

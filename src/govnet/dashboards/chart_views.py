@@ -130,7 +130,8 @@ def _visible(request: HttpRequest, name: str, pk: int) -> Model:
     source = SOURCES[name]
     if not request.user.has_perm(source.permission):
         raise PermissionDenied
-    return get_object_or_404(source.model.objects.restrict(request.user), pk=pk)
+    found: Model = get_object_or_404(source.model.objects.restrict(request.user), pk=pk)
+    return found
 
 
 @never_cache

@@ -82,7 +82,7 @@ class Egress:
     @property
     def use(self) -> float | None:
         """The busier direction over the contracted rate; None when either is unknown."""
-        contracted = getattr(self.circuit, "contracted_mbps", None)
+        contracted: int | None = getattr(self.circuit, "contracted_mbps", None)
         rates = [rate for rate in (self.in_bps, self.out_bps) if rate is not None]
         if not contracted or not rates:
             return None

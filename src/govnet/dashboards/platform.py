@@ -49,9 +49,10 @@ class Alarm:
 
 def processes() -> Mapping[str, HealthReport]:
     """Every process's own report, at most five seconds old."""
-    reports: Mapping[str, HealthReport] = cache.get_or_set(
-        "govnet:processes", lambda: ask_all(get_config()), ASK_AGAIN_AFTER_S
-    )
+    reports: Mapping[str, HealthReport] | None = cache.get("govnet:processes")
+    if reports is None:
+        reports = ask_all(get_config())
+        cache.set("govnet:processes", reports, ASK_AGAIN_AFTER_S)
     return reports
 
 
