@@ -48,12 +48,13 @@ class PeerMissingError(RuntimeError):
 
 @dataclass
 class Measured:
-    """What a peer did: samples, its CPU seconds, the largest resident size."""
+    """What one side did: samples, CPU seconds (of these, the store's), resident size."""
 
     samples: int
     cpu_s: float
     resident_mib: float
     note: str = ""
+    store_s: float = 0.0
 
     @property
     def us_per_sample(self) -> float:

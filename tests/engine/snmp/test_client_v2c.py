@@ -178,6 +178,30 @@ async def test_request_sizes_are_learned_and_kept(
     assert poll.sent == poll.received, "what was learned makes every request of a poll work"
 
 
+async def test_an_answer_lost_once_does_not_make_requests_smaller(
+    poller: SnmpPoller, agent: FakeAgent
+) -> None:
+    agent.mib = interface_mib(list(range(1, 25)))
+    await poller.poll(agent.device())
+    agent.lose = 1
+    assert (await poller.poll(agent.device())).outcome is Outcome.OK
+    assert (await poller.poll(agent.device())).sent == 4
+
+
+async def test_larger_requests_are_tried_again_in_every_nth_poll(agent: FakeAgent) -> None:
+    poller = SnmpPoller(refresh_every=4)
+    await poller.start()
+    agent.mib = interface_mib(list(range(1, 25)))
+    agent.max_octets = 420
+    for _ in range(3):
+        small = await poller.poll(agent.device())
+    agent.max_octets = 60_000
+    for _ in range(8):
+        large = await poller.poll(agent.device())
+    await poller.close()
+    assert (small.sent, large.sent) == (24, 4)
+
+
 async def test_an_agent_that_cannot_take_ten_columns_is_read_in_parts(
     poller: SnmpPoller, agent: FakeAgent
 ) -> None:

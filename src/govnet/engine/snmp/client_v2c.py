@@ -471,6 +471,7 @@ class V2cAgent:
         self._device = device
         self._levels = levels
         self._heads: dict[tuple[Pdu, int], bytes] = {}
+        self._losses: dict[int, int] = {}  # lost answers of this poll by ladder step
         self.stats = stats
 
     async def get(self, oids: Sequence[str]) -> dict[str, VarBind]:
@@ -533,8 +534,12 @@ class V2cAgent:
         return walk.read
 
     async def _step(self, walk: BulkWalk, columns: ColumnSet, level: int) -> int:
-        """One answered request of a walk; the ladder step that worked."""
-        ladder = columns.ladder
+        """One answered request of a walk; the ladder step to go on with.
+
+        An answer that is too big is the agent's word; a lost one may be the line's fault, so
+        it takes two losses of a size within one poll before smaller requests are kept to.
+        """
+        ladder, start = columns.ladder, level
         for attempt in range(self._device.tries + len(ladder)):
             rows, width = ladder[level]
             ask = walk.ask(rows, width)
@@ -543,14 +548,17 @@ class V2cAgent:
             except SnmpError as error:
                 if error.reason not in _WORTH_A_RETRY or attempt + 1 >= self._device.tries:
                     raise
+                self._losses[level] = self._losses.get(level, 0) + 1
                 level = min(level + 1, len(ladder) - 1)
                 continue
             if header.error_status in (1, 5) and level + 1 < len(ladder):  # tooBig, genErr
-                level += 1
+                level = start = level + 1
                 continue
             self._check_status(header)
             _feed(walk, data, header)
-            return _learned(walk, ladder, level)
+            learned = _learned(walk, ladder, level)
+            by_chance = learned == level and self._losses.get(start, 0) < 2
+            return start if by_chance else learned
         raise SnmpError("agent_error", "the agent answers no size of request")
 
     async def walk(self, oid: str, max_rows: int) -> list[VarBind]:

@@ -166,6 +166,8 @@ class Reader:
         memory = self._memory
         if self._full:
             memory.known, memory.absent = (), frozenset()
+            for key, level in memory.levels.items():
+                memory.levels[key] = max(0, level - 1)  # the agent or its line may be better now
         read = await self._counters()
         version = (read.scalars.get(LAST_CHANGE), read.scalars.get(IF_NUMBER))
         if memory.known and version != memory.table_version:
