@@ -84,6 +84,15 @@ def test_ten_thousand_ids_fit_in_one_parameter(client: Client) -> None:
     assert latest_probe(client, ids) == {}
 
 
+def test_an_answer_does_not_wait_for_the_clients_acknowledgement(client: Client) -> None:
+    took = []
+    for _ in range(30):
+        began = time.perf_counter()
+        client.raw_query("SELECT 1")
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.03, "40 ms is what Nagle's algorithm and delayed ACK cost together"
+
+
 def test_the_format_comes_from_the_query_or_the_default(http: httpx.Client) -> None:
     body = http.post("/", params={"default_format": "JSONCompactEachRow"}, content="SELECT 1, 'a'")
     assert body.json() == [1, "a"]
