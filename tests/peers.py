@@ -10,6 +10,8 @@ import pytest
 
 PACKAGE = {
     "snmpd": "snmpd",
+    "snmpbulkwalk": "snmp",
+    "snmpget": "snmp",
     "snmptrap": "snmp",
     "nginx": "nginx-light",
     "fping": "fping",
