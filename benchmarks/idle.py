@@ -81,8 +81,9 @@ def family(pid: int) -> list[psutil.Process]:
 def short_name(process: psutil.Process) -> str:
     words = process.cmdline()
     if "-m" in words:
-        return " ".join(words[words.index("-m") + 1 :][:2])
-    return Path(words[0]).name if "snmp_agent.py" not in words else "snmp_agent.py"
+        module, *rest = words[words.index("-m") + 1 :]
+        return f"{module} {rest[0]}" if module == "govnet" else module
+    return "snmp_agent.py" if "snmp_agent.py" in words else Path(words[0]).name
 
 
 def measure(pid: int, window_s: float) -> list[Load]:

@@ -38,7 +38,7 @@ def demo(
         int, typer.Option(min=1024, max=65535, help="Port of the demo's web servers.")
     ] = PORTAL_PORT,
     faults: Annotated[
-        bool, typer.Option(help="Let single endpoints fail for half a minute now and then.")
+        bool, typer.Option(help="Let single endpoints fail for about a minute now and then.")
     ] = True,
     force: Annotated[
         bool, typer.Option("--force", help="Load even beside units that are not demo data.")

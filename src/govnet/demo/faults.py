@@ -1,7 +1,7 @@
 """Played faults: which endpoint fails when, and for how long.
 
 Reproducible: the same seed gives the same sequence. Only endpoints that this demo runs are ever
-closed, one at a time, each for half a minute, and the log says that it was played.
+closed, one at a time, for about a minute, and the log says that it was played.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ FIRST_AFTER_S: Final = 150.0
 """Everything has been seen working before the first fault."""
 
 PAUSE_S: Final = (90.0, 240.0)
-FAULT_S: Final = 30.0
-
 Kind = Literal["port", "agent"]
+
+FAULT_S: Final[dict[Kind, float]] = {"port": 30.0, "agent": 75.0}
+"""Long enough to be seen: agents are asked every 30 s, ports every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Fault:
     after_s: float
     kind: Kind
     name: str
-    for_s: float = FAULT_S
+    for_s: float
 
 
 def played_faults(ports: Sequence[str], agents: Sequence[str], seed: int = SEED) -> Iterator[Fault]:
@@ -46,5 +47,6 @@ def played_faults(ports: Sequence[str], agents: Sequence[str], seed: int = SEED)
     while ports or agents:
         from_ports = ports and (not agents or dice.random() < 2 / 3)
         kind: Kind = "port" if from_ports else "agent"
-        yield Fault(after_s, kind, dice.choice(ports if from_ports else agents))
+        name = dice.choice(ports if from_ports else agents)
+        yield Fault(after_s, kind, name, FAULT_S[kind])
         after_s = dice.uniform(*PAUSE_S)
