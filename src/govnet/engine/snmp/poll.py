@@ -11,7 +11,8 @@ import structlog
 from prometheus_client import Counter
 
 from govnet.engine.result import Outcome
-from govnet.engine.snmp.client_v2c import ExchangeStats, V2cAgent, V2cClient
+from govnet.engine.snmp.agent_v2c import V2cAgent
+from govnet.engine.snmp.client_v2c import ExchangeStats, V2cClient
 from govnet.engine.snmp.client_v3 import V3Agent, V3Sessions
 from govnet.engine.snmp.model import DevicePoll, SnmpDevice, SnmpError, V2cCredential, VarBind
 from govnet.engine.snmp.reading import Memory, Reader
