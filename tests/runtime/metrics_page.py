@@ -1,4 +1,4 @@
-"""Writes ``docs/reference/metrics.md`` from the source: ``python -m tests.runtime.metrics_page``."""
+"""Writes ``docs/reference/metrics.md`` from the source; run it as a module."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -30,8 +31,11 @@ def _run_process(name: str, run: Callable[[Config], int]) -> None:
     end_with_supervisor()
     try:
         code = run(get_config())
-    except (AlreadyRunningError, OSError) as error:
+    except AlreadyRunningError as error:
         raise _refuse(error) from error
+    except OSError as error:  # a port taken, a disk full: the log keeps where, a person gets what
+        structlog.get_logger().critical("process cannot go on", exc_info=True)
+        raise _refuse(f"govnet {name}: {error}") from error
     raise typer.Exit(code)
 
 
