@@ -101,12 +101,14 @@ def test_a_person_without_roles_sees_no_object(client: Client, city: City) -> No
 def test_counts_are_of_what_the_person_sees(city: City) -> None:
     east = person("east", "duty_officer", regions=[city.east])
     chief = person("chief", "administrator", whole_site=True)
-    units = {figure.url: figure for figure in figures(chief)}[reverse("inventory:unit_list")]
+    units = {figure.url: figure for figure in figures(chief)}[
+        reverse("dashboards:object_states", args=["unit"])
+    ]
     assert units.states == [("down", 1), ("up", 1)]
     assert sum(width for _state, _start, width in units.segments) == pytest.approx(100, abs=0.01)
-    assert {figure.url: figure for figure in figures(east)}[reverse("inventory:unit_list")].states == [
-        ("up", 1)
-    ]
+    assert {figure.url: figure for figure in figures(east)}[
+        reverse("dashboards:object_states", args=["unit"])
+    ].states == [("up", 1)]
 
 
 def test_the_longest_outage_of_a_unit_is_named(city: City) -> None:
@@ -262,3 +264,16 @@ def test_a_page_that_is_not_there_says_so_inside_the_shell(client: Client, city:
     page = body(everybody(client), "/no-such-page/", 404)
     assert "未找到" in page
     assert "shell-nav" in page
+
+
+def test_a_count_of_the_overview_leads_to_exactly_those_objects(client: Client, city: City) -> None:
+    signed_in = everybody(client)
+    page = body(signed_in, "/monitor/states/unit/?state=down")
+    assert city.unit_west.name in page
+    assert city.unit_east.name not in page
+    for kind in ("access_point", "device", "circuit"):
+        assert signed_in.get(f"/monitor/states/{kind}/?q=x&state=none").status_code == 200
+        assert signed_in.get(f"/monitor/states/{kind}/").status_code == 200
+    assert signed_in.get("/monitor/states/nonsense/").status_code == 404
+    east = easterner(Client(), city)
+    assert city.unit_west.name not in body(east, "/monitor/states/unit/")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import django_filters
 from django import forms
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +23,9 @@ from govnet.dashboards import panels
 from govnet.dashboards.timeline import timeline
 from govnet.dashboards.windows import named
 from govnet.engine.result import ProbeKind, State
+from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Unit
 from govnet.monitor.models import Flip, StateChoices, Target
+from govnet.monitor.states import with_state
 
 PAGE_SIZE = 50
 
@@ -194,3 +200,104 @@ def target_state(request: HttpRequest, pk: int) -> HttpResponse:
         "segments": timeline(found, day),
     }
     return render(request, "monitor/target_state.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class StatedKind:
+    """A kind of object that has a state: its rows, its region, who may see it."""
+
+    label: str | Promise
+    rows: Callable[[User], QuerySet[Any]]
+    search: tuple[str, ...]
+    region: str
+    permission: str
+
+
+STATED: Mapping[str, StatedKind] = {
+    "unit": StatedKind(
+        _("Units"),
+        lambda user: Unit.objects.restrict(user).select_related("region"),
+        ("name", "code"),
+        "region",
+        "inventory.view_unit",
+    ),
+    "access_point": StatedKind(
+        _("Access points"),
+        lambda user: (
+            AccessPoint.objects.restrict(user)
+            .filter(status=LifeCycle.ACTIVE)
+            .select_related("unit__region")
+        ),
+        ("name", "code", "ipv4", "unit__name"),
+        "unit.region",
+        "inventory.view_accesspoint",
+    ),
+    "device": StatedKind(
+        _("Devices"),
+        lambda user: (
+            Device.objects.restrict(user).filter(status=LifeCycle.ACTIVE).select_related("region")
+        ),
+        ("name", "management_ipv4"),
+        "region",
+        "inventory.view_device",
+    ),
+    "circuit": StatedKind(
+        _("Circuits"),
+        lambda user: (
+            Circuit.objects.restrict(user)
+            .filter(status=LifeCycle.ACTIVE)
+            .select_related("access_point__unit__region")
+        ),
+        ("number", "access_point__name"),
+        "access_point.unit.region",
+        "inventory.view_circuit",
+    ),
+}
+
+
+def _in_state(rows: QuerySet[Any], wanted: str) -> QuerySet[Any]:
+    """Objects in one state; "none" are those of which nothing is measured."""
+    if wanted == "none":
+        return rows.filter(monitored=False)
+    return rows.filter(state=wanted, monitored=True) if wanted in StateChoices.values else rows
+
+
+def object_states(request: HttpRequest, kind: str) -> HttpResponse:
+    """Units, access points, devices or circuits by state: what a count of the overview counts."""
+    assert isinstance(request.user, User)
+    stated = STATED.get(kind)
+    if stated is None:
+        raise Http404
+    if not request.user.has_perm(stated.permission):
+        raise PermissionDenied
+    wanted, text = request.GET.get("state", ""), request.GET.get("q", "").strip()[:80]
+    rows = _in_state(with_state(stated.rows(request.user)), wanted)
+    for word in text.split()[:5]:
+        matches = Q()
+        for name in stated.search:
+            matches |= Q(**{f"{name}__icontains": word})
+        rows = rows.filter(matches)
+    query = request.GET.copy()
+    query.pop("page", None)
+    page = _page(request, rows.order_by("-state_rank", "pk"))
+    region = attrgetter(stated.region)
+    context = {
+        "kind": stated,
+        "wanted": wanted,
+        "q": text,
+        "choices": [*StateChoices.choices, ("none", _("Not monitored"))],
+        "page": page,
+        "rows": [(row, _region(row, region)) for row in page],
+        "query": query.urlencode(),
+    }
+    partial = bool(getattr(request, "htmx", False))
+    name = "monitor/object_states_table.html" if partial else "monitor/object_states.html"
+    return render(request, name, context)
+
+
+def _region(row: Any, region: attrgetter[Any]) -> str:  # noqa: ANN401  # any ledger object
+    """The region's name; a circuit without an access point has none of its own."""
+    try:
+        return str(region(row))
+    except AttributeError:
+        return "—"

@@ -114,15 +114,14 @@ class ProbePoint:
 
 
 KINDS = (
-    ("unit", _("Units"), "inventory:unit_list", "inventory.view_unit"),
+    ("unit", _("Units"), "inventory.view_unit"),
     (
         "access_point",
         _("Access points"),
-        "inventory:accesspoint_list",
         "inventory.view_accesspoint",
     ),
-    ("device", _("Devices"), "inventory:device_list", "inventory.view_device"),
-    ("circuit", _("Circuits"), "inventory:circuit_list", "inventory.view_circuit"),
+    ("device", _("Devices"), "inventory.view_device"),
+    ("circuit", _("Circuits"), "inventory.view_circuit"),
 )
 
 
@@ -130,8 +129,8 @@ def figures(user: User) -> list[Figure]:
     """Counts by state of every kind that the user may see."""
     counts = state_counts(user)
     return [
-        Figure(label, reverse(url_name), counts[kind])
-        for kind, label, url_name, permission in KINDS
+        Figure(label, reverse("dashboards:object_states", args=[kind]), counts[kind])
+        for kind, label, permission in KINDS
         if user.has_perm(permission)
     ]
 

@@ -17,6 +17,7 @@ urlpatterns = [
     path("monitor/targets/", monitor_views.target_list, name="target_list"),
     path("monitor/targets/<int:pk>/", monitor_views.target, name="target"),
     path("monitor/targets/<int:pk>/state/", monitor_views.target_state, name="target_state"),
+    path("monitor/states/<slug:kind>/", monitor_views.object_states, name="object_states"),
     path("monitor/changes/", monitor_views.flip_list, name="flip_list"),
     path("monitor/probe/", probe_views.probe, name="probe"),
 ]
