@@ -12,6 +12,7 @@ class DashboardsConfig(AppConfig):
 
     def ready(self) -> None:
         """Put charts and states on the ledger's object pages."""
-        from govnet.dashboards import panels  # noqa: PLC0415  # needs the models
+        from govnet.dashboards import columns, panels  # noqa: PLC0415  # need the models
 
+        columns.register_columns()
         panels.register()

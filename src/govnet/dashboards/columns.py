@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import django_filters
@@ -17,6 +19,8 @@ from govnet.dashboards.templatetags.ui import rate, state_badge
 from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Unit
 from govnet.monitor.models import StateChoices
 from govnet.monitor.states import with_state
+
+_NUMBER = {"td": {"class": "num"}, "th": {"class": "num"}}
 
 
 class StateColumn(tables.Column):
@@ -68,36 +72,30 @@ def _busier(ins: str, outs: str) -> Func:
 
 
 def _port_traffic(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    return queryset.annotate(
+    annotated: QuerySet[Any] = queryset.annotate(
         in_bps=Cast("state__in_bps", FloatField()), out_bps=Cast("state__out_bps", FloatField())
     )
+    return annotated
 
 
 def _circuit_traffic(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """Traffic on the Z end's port; use is the busier direction ÷ the *contracted* rate."""
-    return queryset.annotate(
+    annotated: QuerySet[Any] = queryset.annotate(
         in_bps=Cast("z_port__state__in_bps", FloatField()),
         out_bps=Cast("z_port__state__out_bps", FloatField()),
         use_percent=_busier("z_port__state__in_bps", "z_port__state__out_bps")
         / NullIf(Cast("contracted_mbps", FloatField()), 0.0)
         / 10_000.0,
     )
+    return annotated
 
 
-def _traffic(model: type[Model], annotate: Any) -> None:
+def _traffic(model: type[Model], annotate: Callable[[QuerySet[Any]], QuerySet[Any]]) -> None:
     for name, label in (("in_bps", _("In")), ("out_bps", _("Out"))):
+        column = partial(RateColumn, verbose_name=label, accessor=name, attrs=_NUMBER)
         register(
             model,
-            ExtraColumn(
-                name=name,
-                column=lambda label=label, name=name: RateColumn(  # type: ignore[misc]
-                    verbose_name=label,
-                    accessor=name,
-                    attrs={"td": {"class": "num"}, "th": {"class": "num"}},
-                ),
-                annotate=annotate,
-                default=model is Port,
-            ),
+            ExtraColumn(name=name, column=column, annotate=annotate, default=model is Port),
         )
 
 
@@ -111,10 +109,11 @@ def register_columns() -> None:
         Circuit,
         ExtraColumn(
             name="use_percent",
-            column=lambda: PercentColumn(
+            column=partial(
+                PercentColumn,
                 verbose_name=_("Use of the contracted rate"),
                 accessor="use_percent",
-                attrs={"td": {"class": "num"}, "th": {"class": "num"}},
+                attrs=_NUMBER,
             ),
             annotate=_circuit_traffic,
         ),
