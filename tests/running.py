@@ -155,7 +155,7 @@ class Running(Installation):
         """Process id of one process as its health port tells it."""
         return int(self.status()["processes"][name]["pid"])
 
-    def wait_ok(self, seconds: float = 90) -> None:
+    def wait_ok(self, seconds: float = 150) -> None:
         """Wait until every process says that it is ok."""
         until(
             lambda: self.supervisor.poll() is not None or self.status()["ok"],

@@ -19,7 +19,7 @@ from govnet.telemetry.spool import Spool
 from tests.peers_snmpd import COMMUNITY, running_snmpd
 from tests.running import Installation, installation, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 IMPORTS = """
 import json
