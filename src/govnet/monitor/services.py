@@ -160,7 +160,9 @@ def _update_many(
     rows: Iterable[tuple[Value, ...]],
     kept_on_null: int = 0,
 ) -> None:
-    """Update many rows by ``executemany``: 34 ms of CPU for 2,000 rows where ``bulk_update`` takes 3.1 s.
+    """Update many rows by ``executemany``.
+
+    2,000 rows of ``TargetState`` cost 34 ms of CPU on SQLite, by ``bulk_update`` 3.1 s.
 
     Args:
         model: whose table.
