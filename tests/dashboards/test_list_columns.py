@@ -15,6 +15,7 @@ from govnet.inventory.models import (
     BandwidthChange,
     Carrier,
     Circuit,
+    CircuitKind,
     Device,
     DeviceLayer,
     Port,
@@ -96,3 +97,26 @@ def test_ports_show_their_traffic(signed_in: Client, region: Region) -> None:
     PortState.objects.update_or_create(port=port, defaults={"in_bps": 12_340_000.0})
     body = signed_in.get(reverse("inventory:port_list")).content.decode()
     assert "12.34 Mbit/s" in body
+
+
+def test_an_access_circuit_shows_what_the_unit_receives_as_in(
+    signed_in: Client, region: Region
+) -> None:
+    device = Device.objects.create(name="agg", layer=DeviceLayer.AGGREGATION, region=region)
+    port = Port.objects.create(device=device, name="GE1/0/1", if_index=1)
+    PortState.objects.update_or_create(port=port, defaults={"in_bps": 2e6, "out_bps": 70e6})
+    point = AccessPoint.objects.create(code="ap", name="ap", unit=_unit(region, "u", None))
+    carrier = Carrier.objects.create(name="电信")
+    access = Circuit.objects.create(
+        number="A", carrier=carrier, z_port=port, access_point=point, kind=CircuitKind.ACCESS
+    )
+    egress = Circuit.objects.create(
+        number="E", carrier=carrier, a_port=port, kind=CircuitKind.EGRESS
+    )
+    for circuit in (access, egress):
+        BandwidthChange.objects.create(circuit=circuit, effective_on=date(2019, 12, 1), mbps=100)
+    page = signed_in.get(reverse("inventory:circuit_list"))
+    rows = {row.record.number: row.record for row in page.context["table"].rows}
+    assert (rows["A"].in_bps, rows["A"].out_bps) == (70e6, 2e6)
+    assert (rows["E"].in_bps, rows["E"].out_bps) == (2e6, 70e6)
+    assert rows["A"].use_percent == rows["E"].use_percent == 70.0

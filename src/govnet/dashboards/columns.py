@@ -8,15 +8,14 @@ from typing import Any
 
 import django_filters
 import django_tables2 as tables
-from django.db.models import F, FloatField, Model, QuerySet
-from django.db.models.expressions import Func
+from django.db.models import Case, F, FloatField, Model, QuerySet, When
 from django.db.models.functions import Cast, Greatest, NullIf
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.columns import ExtraColumn, register
 from govnet.dashboards.templatetags.ui import rate, state_badge
-from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Unit
+from govnet.inventory.models import AccessPoint, Circuit, CircuitKind, Device, Port, Unit
 from govnet.monitor.models import StateChoices
 from govnet.monitor.states import with_state
 
@@ -66,11 +65,6 @@ def _state() -> ExtraColumn:
     )
 
 
-def _busier(ins: str, outs: str) -> Func:
-    """The busier direction; an unmeasured direction makes it unknown."""
-    return Greatest(F(ins), F(outs))
-
-
 def _port_traffic(queryset: QuerySet[Any]) -> QuerySet[Any]:
     annotated: QuerySet[Any] = queryset.annotate(
         in_bps=Cast("state__in_bps", FloatField()), out_bps=Cast("state__out_bps", FloatField())
@@ -78,12 +72,25 @@ def _port_traffic(queryset: QuerySet[Any]) -> QuerySet[Any]:
     return annotated
 
 
+def _measured(direction: str, other: str) -> Case:
+    """The SQL twin of ``sources.measuring_port`` and ``sources.is_swapped``."""
+    return Case(
+        When(z_port=None, then=F(f"a_port__state__{direction}")),
+        When(kind=CircuitKind.ACCESS, then=F(f"z_port__state__{other}")),
+        default=F(f"z_port__state__{direction}"),
+        output_field=FloatField(),
+    )
+
+
 def _circuit_traffic(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """Traffic on the Z end's port; use is the busier direction ÷ the *contracted* rate."""
+    """Traffic of the measuring port; use is the busier direction ÷ the *contracted* rate.
+
+    An unmeasured direction makes the use unknown, not small.
+    """
     annotated: QuerySet[Any] = queryset.annotate(
-        in_bps=Cast("z_port__state__in_bps", FloatField()),
-        out_bps=Cast("z_port__state__out_bps", FloatField()),
-        use_percent=_busier("z_port__state__in_bps", "z_port__state__out_bps")
+        in_bps=_measured("in_bps", "out_bps"),
+        out_bps=_measured("out_bps", "in_bps"),
+        use_percent=Greatest("in_bps", "out_bps")
         / NullIf(Cast("contracted_mbps", FloatField()), 0.0)
         / 10_000.0,
     )

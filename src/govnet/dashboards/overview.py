@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from govnet.dashboards.sources import measuring_port
 from govnet.engine.result import State
 from govnet.inventory.models import Circuit, CircuitKind, LifeCycle, Unit
 from govnet.monitor.models import Flip, PortState, Target, TargetState
@@ -173,11 +174,11 @@ def egress(user: User) -> list[Egress]:
         Circuit.objects.restrict(user)
         .filter(kind=CircuitKind.EGRESS, status=LifeCycle.ACTIVE)
         .with_bandwidth()
-        .select_related("carrier", "z_port__state")
+        .select_related("carrier", "z_port__state", "a_port__state")
     )
     found = []
     for circuit in circuits:
-        state: PortState | None = getattr(circuit.z_port, "state", None)
+        state: PortState | None = getattr(measuring_port(circuit), "state", None)
         rates = (state.in_bps, state.out_bps, state.sampled_at) if state else (None, None, None)
         found.append(Egress(circuit, *rates))
     return found

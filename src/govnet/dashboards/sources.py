@@ -204,6 +204,15 @@ def measuring_port(circuit: Circuit) -> Port | None:
     return circuit.z_port or circuit.a_port
 
 
+def is_swapped(circuit: Circuit) -> bool:
+    """Whether the measuring port's "in" is the circuit's "out".
+
+    The Z end is on the network's side: what leaves its port enters the unit, so for access
+    circuits the directions are swapped and "in" is what the unit receives.
+    """
+    return circuit.kind == CircuitKind.ACCESS and circuit.z_port_id is not None
+
+
 def rate_history(circuit: Circuit) -> list[tuple[float, float]]:
     """Contracted Mbit/s from the start of each effective day in the site's zone, oldest first."""
     zone = ZoneInfo(settings.TIME_ZONE)
@@ -221,16 +230,12 @@ def contracted_at(history: Sequence[tuple[float, float]], at: float) -> float | 
 
 
 def circuit_traffic(circuit: Circuit, window: Window) -> Drawn:
-    """Traffic of a circuit against what is contracted, with the 95th percentile.
-
-    The Z end is on the network's side: what leaves its port enters the unit, so for access
-    circuits the directions are swapped and "in" is what the unit receives.
-    """
+    """Traffic of a circuit against what is contracted, with the 95th percentile."""
     port = measuring_port(circuit)
     if port is None or port.if_index is None:
         return _nothing(window, _("No port with an interface index measures this circuit."))
     found = _traffic(port, window)
-    swapped = circuit.kind == CircuitKind.ACCESS and circuit.z_port_id is not None
+    swapped = is_swapped(circuit)
     history = rate_history(circuit)
     style = Style(
         area=True,
@@ -307,7 +312,7 @@ def circuit_use(circuit: Circuit, window: Window) -> Use:
     port = measuring_port(circuit)
     if port is None or port.if_index is None:
         return Use(contracted, None, None, None, None)
-    swapped = circuit.kind == CircuitKind.ACCESS and circuit.z_port_id is not None
+    swapped = is_swapped(circuit)
     state = getattr(port, "state", None)
     last = [getattr(state, name, None) for name in ("in_bps", "out_bps")]
     found = queries.percentile_95(
