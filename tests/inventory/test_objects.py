@@ -80,7 +80,7 @@ class TestUnits(ObjectCase):
     csv_data: ClassVar[list[str]] = [
         "code,name,region,level,access_date,xueliang",
         "N2,unit 2,east-region,county,2024-01-31,yes",
-        "N3,unit 3,430601,区县级,2024/2/1,否",
+        "N3,unit 3,430601,县市区,2024/2/1,否",
     ]
     csv_bad: ClassVar[list[tuple[str, str, str]]] = [
         ("N4,unit 4,nowhere,county,,", "region", "nowhere"),

@@ -37,6 +37,9 @@ def _end(instance: Any, path: str) -> int | None:
     if last != "pk":
         end: int | None = getattr(instance, instance._meta.get_field(last).attname)
         return end
-    # Moved or new: a node of a tree is where its parent is.
-    parent_id: int | None = getattr(instance, "parent_id", None)
-    return parent_id if parent_id is not None and instance.pk is None else instance.pk
+    if instance.pk is None:
+        # A new node of a tree is where its parent is, which may be new as well.
+        parent = getattr(instance, "parent", None)
+        return _end(parent, path) if parent is not None else None
+    pk: int = instance.pk
+    return pk

@@ -481,8 +481,8 @@ class DatedColumn(FileColumn):
         history: dict[date, int] = {}
         for part in filter(None, re.split(r"[;；\n]", text)):
             day_text, separator, value_text = part.partition("=")
-            day = parse_date(day_text.strip())
-            if not separator or day is None:
+            day = parse_date(day_text.strip()) if separator else None
+            if day is None:
                 raise CellError(_("must look like 2020-01-01=10; 2022-05-01=100"))
             if day in history:
                 raise CellError(_("names %s twice") % day)

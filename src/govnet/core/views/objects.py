@@ -252,7 +252,7 @@ class ObjectEdit(SingleObjectView):
         ]
         # Every part is validated, so that all errors show at once.
         valid = all([form.is_valid(), *(formset.is_valid() for formset in formsets)])
-        if pk is not None and request.POST.get("version") not in (None, _version(instance)):
+        if pk is not None and request.POST.get("loaded-version") not in (None, _version(instance)):
             form.add_error(
                 None,
                 _("Somebody else changed this object meanwhile. Compare and save again."),
