@@ -18,7 +18,7 @@ from prometheus_client import Counter
 
 from govnet.config import Config
 from govnet.engine.probes.registry import ProbeRegistry
-from govnet.engine.result import Result, Target
+from govnet.engine.result import Result, State, Target
 from govnet.engine.sampling import Windows
 from govnet.engine.scheduler import Scheduler
 from govnet.engine.snmp.model import DevicePoll, SnmpDevice
@@ -239,7 +239,9 @@ class Engine:
 
     def _record(self, changes: list[Change], detail: dict[str, Any] | None = None) -> None:
         for change in changes:
-            log.info(
+            # Every target's first state at start-up would push what matters off the screen.
+            first = change.old is State.UNKNOWN and change.new is State.UP
+            (log.debug if first else log.info)(
                 "state changed",
                 target_id=change.target_id,
                 old=change.old.value,

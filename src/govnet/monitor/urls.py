@@ -1,6 +1,0 @@
-"""URLs of the monitor app."""
-
-from django.urls import URLPattern
-
-app_name = "monitor"
-urlpatterns: list[URLPattern] = []
