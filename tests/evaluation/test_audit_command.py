@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
 import govnet
-from govnet.evaluation.audit.runner import Status, audit_file, audit_files, find_files
+from govnet.evaluation.audit.runner import (
+    WORKER_MIB,
+    AuditedFile,
+    Status,
+    audit_file,
+    audit_files,
+    find_files,
+)
+from govnet.evaluation.framework import Framework, shipped_frameworks
 
 SEEDS_FOLDER = Path(govnet.__file__).parent / "evaluation" / "seeds"
 CLEAN = "评价等次：优\n"
@@ -87,20 +97,67 @@ def test_a_page_of_findings_escapes_what_the_report_says(tmp_path: Path) -> None
     assert b"<script>" not in run.stdout
 
 
-def test_a_file_that_takes_too_long_is_unreadable_and_the_batch_goes_on(
+def _misbehave(path: Path, _framework: Framework | None = None) -> AuditedFile:
+    """Stands in for a reader's C code: runs in the worker, which imports this module."""
+    if path.name == "hang.txt":
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        time.sleep(600)
+    if path.name == "die.txt":
+        os._exit(9)
+    if path.name == "hog.txt":
+        return AuditedFile(str(bytearray((WORKER_MIB + 1) << 20)), Status.CLEAN)
+    return AuditedFile(str(path), Status.CLEAN)
+
+
+def test_a_worker_that_hangs_dies_or_eats_memory_spoils_its_own_file_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = tmp_path / "slow.txt"
-    report.write_text(CLEAN, encoding="utf-8")
+    monkeypatch.setattr("govnet.evaluation.audit.runner.audit_file", _misbehave)
+    files = [tmp_path / f"{name}.txt" for name in ("a", "hang", "die", "hog", "b", "c")]
+    # Not shorter: the time includes the start of a fresh interpreter on a busy machine.
+    found = {Path(r.file).stem: r for r in audit_files(files, jobs=2, seconds=8)}
+    assert {name for name, r in found.items() if r.status is Status.CLEAN} == {"a", "b", "c"}
+    assert found["hang"].unread == ["took over 8 s"]
+    assert "memory" in found["hog"].unread[0]
+    assert "died" in found["die"].unread[0]
 
-    def stall(_path: Path) -> None:
-        while True:
-            pass
 
-    monkeypatch.setattr("govnet.evaluation.audit.runner.read_document", stall)
-    result = audit_file(report, seconds=1)
+def test_a_report_of_no_known_form_is_unreadable_not_clean(tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("各位同事：周五下午开会。\n", encoding="utf-8")
+    result = audit_file(letter)
     assert result.status is Status.UNREADABLE
-    assert result.unread == ["took over 1 s"]
+    assert "none of the known forms" in result.unread[0]
+
+
+def test_a_named_framework_is_compared_item_by_item(tmp_path: Path) -> None:
+    seed = SEEDS_FOLDER / "yueyang-2020.txt"
+    own = audit_file(seed, shipped_frameworks()["yueyang-annex-3-2"])
+    assert not [f for f in own.findings if f.check == "FRM-01"]
+    other = audit_file(seed, shipped_frameworks()["transfer-payment-2025"])
+    found = [f for f in other.findings if f.check == "FRM-01"]
+    assert any("目标内容" in f.message for f in found)
+    text = seed.read_text(encoding="utf-8")
+    assert all(q.text == text[q.start : q.end] and q.text for f in found for q in f.quotes)
+    county = audit_file(
+        SEEDS_FOLDER / "xiangyin-2022.txt", shipped_frameworks()["yueyang-annex-3-2"]
+    )
+    assert "no score table to compare with yueyang-annex-3-2" in county.unread
+
+
+def test_a_framework_may_be_named_by_id_or_file_and_a_wrong_one_is_said(tmp_path: Path) -> None:
+    seed = str(SEEDS_FOLDER / "yueyang-2020.txt")
+    run = _govnet(tmp_path, seed, "--framework", "transfer-payment-2025")
+    assert run.returncode == 1
+    assert "FRM-01" in run.stdout.decode()
+    wrong = _govnet(tmp_path, seed, "--framework", "nothing")
+    assert wrong.returncode == 2
+    assert "yueyang-annex-3-2" in wrong.stderr.decode()
+    file = tmp_path / "own.yaml"
+    file.write_text("id: own\nversion: never\n", encoding="utf-8")
+    broken = _govnet(tmp_path, seed, "--framework", str(file))
+    assert broken.returncode == 2
+    assert "own.yaml, line 2, version" in broken.stderr.decode()
 
 
 def test_a_table_of_five_thousand_rows_is_read(tmp_path: Path) -> None:

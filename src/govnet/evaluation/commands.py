@@ -15,6 +15,12 @@ from govnet.cli import app, setup_django
 from govnet.evaluation.audit import render
 from govnet.evaluation.audit.render import Format
 from govnet.evaluation.audit.runner import AuditedFile, Status, audit_files, find_files
+from govnet.evaluation.framework import (
+    Framework,
+    FrameworkError,
+    load_framework,
+    shipped_frameworks,
+)
 
 seed_app = typer.Typer(
     help="The two real reports that GovNet was built from.", no_args_is_help=True
@@ -30,12 +36,17 @@ def audit(
     output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = os.cpu_count() or 1,
     out: Annotated[Path | None, typer.Option(help="Write here; needed for xlsx.")] = None,
+    framework: Annotated[
+        str,
+        typer.Option(help="Compare score tables with this framework: its id, or a YAML file."),
+    ] = "",
 ) -> None:
     """Find what existing self-evaluation reports provably contradict.
 
     Reads docx, xlsx, pdf, html, txt and md. Exit status: 0 clean, 1 findings, 2 something
-    could not be read.
+    could not be read (also when other files have findings).
     """
+    wanted = _framework(framework)
     files = find_files(paths)
     if not files:
         typer.secho("No report found: docx, xlsx, pdf, html, txt or md.", err=True)
@@ -43,14 +54,30 @@ def audit(
     if output_format is Format.XLSX and out is None:
         typer.secho("--format xlsx needs --out FILE.xlsx", err=True)
         raise typer.Exit(2)
-    results = _audited(files, jobs)
+    results = _audited(files, jobs, wanted)
     _write(results, output_format, out)
     raise typer.Exit(_exit_status(results))
 
 
-def _audited(files: list[Path], jobs: int) -> list[AuditedFile]:
+def _framework(name: str) -> Framework | None:
+    """A framework by its id or its file; a wrong name ends the command with what would fit."""
+    if not name:
+        return None
+    try:
+        if name.endswith((".yaml", ".yml")):
+            return load_framework(Path(name))
+        return shipped_frameworks()[name]
+    except (FrameworkError, OSError, UnicodeDecodeError) as error:
+        typer.secho(str(error), err=True)
+    except KeyError:
+        known = ", ".join(shipped_frameworks())
+        typer.secho(f"No framework {name!r}; there are: {known}, or a YAML file.", err=True)
+    raise typer.Exit(2)
+
+
+def _audited(files: list[Path], jobs: int, framework: Framework | None) -> list[AuditedFile]:
     results = track(
-        audit_files(files, min(jobs, len(files))),
+        audit_files(files, min(jobs, len(files)), framework=framework),
         description="audit",
         total=len(files),
         console=Console(stderr=True),
@@ -82,10 +109,18 @@ def _exit_status(results: list[AuditedFile]) -> int:
     return 1 if any(result.status is Status.FINDINGS for result in results) else 0
 
 
+def _prepare_database() -> None:
+    """A fresh clone has no tables yet; on a running installation this changes nothing."""
+    setup_django()
+    from django.core.management import call_command  # noqa: PLC0415
+
+    call_command("migrate", interactive=False, verbosity=0)
+
+
 @seed_app.command("load")
 def load_seeds() -> None:
     """Create both seed projects from their texts, through the reader; again is no change."""
-    setup_django()
+    _prepare_database()
     from govnet.evaluation.seeds import load  # noqa: PLC0415  # models need Django set up
 
     for evaluation in load():
@@ -98,7 +133,7 @@ def print_evaluation(
     out: Annotated[Path, typer.Option(help="FILE.docx, FILE.pdf or FILE.xlsx (score table).")],
 ) -> None:
     """Issue a self-evaluation's report in the bureau's form and write it to a file."""
-    setup_django()
+    _prepare_database()
     from govnet.evaluation import printing  # noqa: PLC0415
     from govnet.evaluation.models import SelfEvaluation  # noqa: PLC0415
 

@@ -90,9 +90,24 @@ def parse_quantity(text: str) -> Quantity | None:
             unit, operator = unit.removesuffix(suffix), meaning
         elif rest.startswith(suffix):
             rest, operator = rest.removeprefix(suffix), meaning
-    if len(rest) > 8:
+    # 「12,34」 is neither a thousand nor a decimal, 「120.5120.5」 two figures run together.
+    if len(rest) > 8 or re.match(r"[,.]\d|\d", rest):
         return None
     return Quantity(Decimal(match["number"].replace(",", "")), unit, operator)
+
+
+_BLANK = re.compile(r"[-—–/\\无空未填暂]*(?:填写|涉及)?")
+_MISREAD = re.compile(r"[≥≤<>=]?(?=.*[IlOoSB|])(?=.*[\d%])[\dIlOoSB|.,]+%?")
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell says that it holds nothing: empty, 「—」, 「/」, 「无」, 「空」."""
+    return _BLANK.fullmatch(squeeze(text)) is not None
+
+
+def is_misread(text: str) -> bool:
+    """Whether a cell looks like a figure with letters for digits: 「IOO%」, 「2O7」."""
+    return _MISREAD.fullmatch(squeeze(text)) is not None
 
 
 def parse_amount(text: str, unit: str = "") -> Decimal | None:

@@ -48,11 +48,18 @@ class Document:
         text: the canonical text that all spans refer to.
         blocks: paragraphs and tables in reading order.
         unread: what could not be read, in words; never guessed.
+        region: the stretch of the text that this form covers, where a file holds several.
     """
 
     text: str
     blocks: list[Cell | Table]
     unread: list[str] = field(default_factory=list)
+    region: Span | None = None
+
+    @property
+    def end(self) -> int:
+        """Where this form ends in the text."""
+        return self.region.end if self.region else len(self.text)
 
     @property
     def tables(self) -> list[Table]:
@@ -67,7 +74,12 @@ class Document:
     @cached_property
     def squeezed(self) -> Squeezed:
         """The text without white space, searchable, leading back to the source."""
-        return Squeezed(self.text)
+        region = self.region or Span(0, len(self.text))
+        return Squeezed(self.text[region.start : region.end], region.start)
+
+    def part(self, blocks: list[Cell | Table], region: Span) -> Document:
+        """One form of several in a file: its blocks and its stretch of the same text."""
+        return Document(self.text, blocks, region=region)
 
     def quote(self, span: Span) -> str:
         """The exact source text of a span."""
@@ -76,7 +88,7 @@ class Document:
 
 # Not NFKC: it would turn ① into 1 and lose the scoring points.
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_HALF_WIDTH.update(str.maketrans("≧≦﹪═〔〕【】", "≥≤%=()()"))
+_HALF_WIDTH.update(str.maketrans("≧≦﹪═〔〕【】［］−", "≥≤%=()()()-"))
 
 
 def squeeze(text: str) -> str:
@@ -87,9 +99,9 @@ def squeeze(text: str) -> str:
 class Squeezed:
     """Squeezed text with a map back to the source offsets."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, start: int = 0) -> None:
         self.text = squeeze(source)
-        self._offsets = [i for i, character in enumerate(source) if not character.isspace()]
+        self._offsets = [i for i, c in enumerate(source, start) if not c.isspace()]
 
     def span(self, start: int, end: int) -> Span:
         """The source span of a stretch of the squeezed text."""

@@ -14,7 +14,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
-from govnet.evaluation.audit.document import Cell, Document, Span, squeeze
+from govnet.evaluation.audit import flattened
+from govnet.evaluation.audit.document import Cell, Document, Span, Table, squeeze
 from govnet.evaluation.audit.report import (
     Amount,
     BudgetRow,
@@ -30,7 +31,7 @@ from govnet.evaluation.audit.report import (
     Source,
     SpendingLine,
 )
-from govnet.evaluation.quantity import parse_amount, parse_quantity
+from govnet.evaluation.quantity import is_blank, is_misread, parse_amount, parse_quantity
 
 Row = list[Cell]
 Key = TypeVar("Key")
@@ -70,11 +71,12 @@ _LEVEL2 = re.compile(
 def extract(document: Document) -> Report:
     """Everything the document says in the known forms."""
     report = Report(document)
+    unit = _stated_unit(document)
     for rows in (table.rows for table in document.tables):
         _fields_of_rows(report, rows)
-        _funds(report, rows)
-        _budget(report, rows)
-        _spending(report, rows)
+        _funds(report, rows, unit)
+        _budget(report, rows, unit)
+        _spending(report, rows, unit)
         _goal(report, rows)
         _evaluators(report, rows)
         _sign_offs(report, rows)
@@ -83,10 +85,65 @@ def extract(document: Document) -> Report:
     _indicators(report, every_row)
     _score_items(report, every_row)
     _fields_of_paragraphs(report)
+    flattened.fill_in(report, unit)
     _totals(report)
     _dates(report)
     _sections(report)
+    _misread(report)
     return report
+
+
+# --- several forms in one file ------------------------------------------------------------
+
+_TITLE = re.compile(r"^(?:[(]?20..年?度?[)]?)?\S{0,30}(?:自评表|自评报告)$")
+
+
+def forms(document: Document) -> list[Document]:
+    """The forms of a file, each as a document over its stretch of the same text.
+
+    A form begins with its title or its 项目名称; a table head that a page break repeats does
+    not begin another.
+    """
+    starts = [0]
+    seen_funds = False
+    candidate: int | None = None
+    for number, block in enumerate(document.blocks):
+        if _begins_form(block):
+            candidate = number if candidate is None else candidate
+        if _has_funds(block):
+            if seen_funds and candidate is not None:
+                starts.append(candidate)
+            seen_funds, candidate = True, None
+    if len(starts) == 1:
+        return [document]
+    return [
+        document.part(
+            document.blocks[first:last],
+            Span(
+                _start(document.blocks[first]) if first else 0,
+                _start(document.blocks[last]) if last else len(document.text),
+            ),
+        )
+        for first, last in zip(starts, [*starts[1:], None], strict=True)
+    ]
+
+
+def _start(block: Cell | Table) -> int:
+    return block.span.start if isinstance(block, Cell) else block.rows[0][0].span.start
+
+
+def _begins_form(block: Cell | Table) -> bool:
+    if isinstance(block, Cell):
+        text = block.squeezed
+        return bool(_TITLE.match(text)) or text.startswith("项目名称")
+    return any(cell.squeezed.startswith("项目名称") for row in block.rows for cell in row)
+
+
+def _has_funds(block: Cell | Table) -> bool:
+    return isinstance(block, Table) and (
+        _find_row(block.rows, "计划安排", "实际到位") is not None
+        or _find_row(block.rows, "全年预算数", "全年执行数") is not None
+    )
 
 
 # --- fields ------------------------------------------------------------------------------
@@ -123,21 +180,27 @@ def _part(cell: Cell, match: re.Match[str], group: int) -> Cell:
 # --- funds and spending -------------------------------------------------------------------
 
 
-def _unit(label: str) -> str:
-    match = re.search(r"[(](亿元|万元|元)[)]", label)
-    return match[1] if match else "万元"
+def _stated_unit(document: Document) -> str:
+    """The unit that the text states once for all (「单位：元」), else the form's own 万元."""
+    stated = {match[1] for match, _ in document.squeezed.finditer("单位:?(亿元|万元|元)")}
+    return stated.pop() if len(stated) == 1 else "万元"
 
 
-def _funds(report: Report, rows: list[Row]) -> None:
+def _unit(label: str, default: str) -> str:
+    match = re.search(r"[(](亿元|万元|元)", label)  # a typist may forget to close the bracket
+    return match[1] if match else default
+
+
+def _funds(report: Report, rows: list[Row], default: str) -> None:
     """The fund table: a head row of four columns, then one row a source."""
     for number, row in enumerate(rows):
         head = list(_labelled(row, _FUND_COLUMNS))
         if len(head) < 3 or report.fund(FundColumn.PLANNED):
             continue
         for column, label, value in head:
-            _set_fund(report, column, Source.TOTAL, label, value, _unit(label.squeezed))
+            _set_fund(report, column, Source.TOTAL, label, value, _unit(label.squeezed, default))
         columns = [column for column, _, _ in head]
-        units = [_unit(label.squeezed) for _, label, _ in head]
+        units = [_unit(label.squeezed, default) for _, label, _ in head]
         for below in rows[number + 1 : number + 7]:
             for index, (source, label, value) in enumerate(_labelled(below, _SOURCES)):
                 if index < len(columns):
@@ -167,12 +230,14 @@ def _set_fund(
     yuan = parse_amount(value.text, unit)
     if yuan is not None:
         report.funds[column, source] = Amount(yuan, value, label)
+    elif not is_blank(value.text):
+        report.unread.append(f"not an amount: {label.squeezed}: {value.squeezed[:40]}")
 
 
 _BUDGET_COLUMNS = ("年初预算数", "全年预算数", "全年执行数", "分值", "执行率", "得分")
 
 
-def _budget(report: Report, rows: list[Row]) -> None:
+def _budget(report: Report, rows: list[Row], default: str) -> None:
     """The national form: a head of budget columns, then 年度资金总额 and what it is made of."""
     head = _find_row(rows, "全年预算数", "全年执行数")
     if head is None or report.budget:
@@ -182,7 +247,7 @@ def _budget(report: Report, rows: list[Row]) -> None:
         name: next((i for i, t in enumerate(texts) if t.startswith(name)), -1)
         for name in _BUDGET_COLUMNS
     }
-    unit = _unit("".join(cell.squeezed for row in rows[: head + 1] for cell in row))
+    unit = _unit("".join(cell.squeezed for row in rows[: head + 1] for cell in row), default)
     for row in rows[head + 1 : head + 6]:
         label = next((cell for cell in row if _is_budget_label(cell.squeezed)), None)
         if label is not None:
@@ -219,15 +284,19 @@ def _budget_row(row: Row, label: Cell, columns: dict[str, int], unit: str) -> Bu
     )
 
 
-def _spending(report: Report, rows: list[Row]) -> None:
+def _spending(report: Report, rows: list[Row], default: str) -> None:
     head = _find_row(rows, "支出内容", "实际支出数")
-    if head is None:
+    if head is None or report.spending_total:
         return
-    unit = _unit(rows[head][1].squeezed)
+    unit = _unit(rows[head][1].squeezed, default)
     for row in rows[head + 1 :]:
         if len(row) < 2:
             return
+        if row[0].squeezed == rows[head][0].squeezed:
+            continue  # a page break repeats the head
         yuan = parse_amount(row[1].text, unit)
+        if yuan is None and not is_blank(row[1].text):
+            report.unread.append(f"not an amount: {row[0].squeezed[:40]}: {row[1].squeezed[:40]}")
         amount = None if yuan is None else Amount(yuan, row[1], row[0])
         if row[0].squeezed in {"支出合计", "合计", "总计"}:
             report.spending_total = amount
@@ -430,8 +499,19 @@ def _sign_offs(report: Report, rows: list[Row]) -> None:
         text = re.split("填报人", "".join(cell.squeezed for cell in row))[0]
         match = re.match(r"(评价组组长|项目单位意见|主管部门意见|财政部门\S*?意见)", text)
         if match:
-            filled = re.sub(r"[(](签字|签章|盖章)[)]|\S*?(负责人|组长|意见)|[:年月日]", "", text)
-            report.sign_offs.append(SignOff(row[0], not filled))
+            said = _said(text)
+            report.sign_offs.append(SignOff(row[0], not said, match[1], said))
+
+
+_SIGN_OFF_LABELS = re.compile(
+    r"(?:项目|主管|财政|归口|单位|部门|业务|科室|评价组)*(?:负责人|组长|意见)(?:[(](?:签字|签章|盖章)[)])?:"
+    r"|年月日"
+)
+
+
+def _said(text: str) -> str:
+    """What stands in a sign-off beside its printed labels."""
+    return re.sub(r"\s+", " ", _SIGN_OFF_LABELS.sub(" ", text)).strip()
 
 
 def _totals(report: Report) -> None:
@@ -443,10 +523,30 @@ def _totals(report: Report) -> None:
     grade = squeezed.find(r"评价等[次级][:|]*(优秀|良好|优|良|中|差)")
     if grade:
         report.grade = (grade[0][1], grade[1])
-    kind = squeezed.find(rf"项目实施过程评价([{_CHECKED}□☐])?项目完成结果评价([{_CHECKED}□☐])?")
-    if kind:
-        ticked = [bool(mark) and mark in _CHECKED for mark in kind[0].groups()]
-        report.in_progress = ticked[0] if any(ticked) else None
+    report.in_progress = _kind(report)
+
+
+_BOX = rf"[(]?([{_CHECKED}□☐])?[)]?"
+
+
+def _kind(report: Report) -> bool | None:
+    """Which box is ticked, standing before its words or after; None where neither is."""
+    found = report.document.squeezed.find(rf"{_BOX}项目实施过程评价{_BOX}项目完成结果评价{_BOX}")
+    if found is None:
+        return None
+    before, between, after = (mark or "" for mark in found[0].groups())
+    # With boxes before the words nothing follows the last words, and the other way round.
+    process, result = (before, between) if before and not after else (between, after)
+    ticked = [mark != "" and mark in _CHECKED for mark in (process, result)]
+    return ticked[0] if ticked.count(True) == 1 else None
+
+
+def _misread(report: Report) -> None:
+    """Letters among digits are an OCR slip: said, and no figure is made of them."""
+    cells = [cell for row in report.indicators for cell in (row.target, row.actual)]
+    report.unread.extend(
+        f"letters in a figure (OCR?): {cell.squeezed}" for cell in cells if is_misread(cell.text)
+    )
 
 
 # --- dates and sections -------------------------------------------------------------------
@@ -459,6 +559,10 @@ def _dates(report: Report) -> None:
         if len(found) >= 2:
             start, end = _date(found[0]), _date(found[1], end=True)
             if start and end:
+                report.period = Period(start, end, cell)
+        elif found and (month := re.search(r"月(?:\d+日)?[-至到~—–]+(\d{1,2})月", cell.squeezed)):
+            start, end = _date(found[0]), _month_end(int(found[0][1]), int(month[1]))
+            if start and end and start <= end:
                 report.period = Period(start, end, cell)
     if "报告日期" in report.fields:
         cell = report.fields["报告日期"][1]
@@ -478,17 +582,41 @@ def _date(match: re.Match[str], *, end: bool = False) -> date | None:
     return date(year, month, day) if 1 <= day <= last else None
 
 
+def _month_end(year: int, month: int) -> date | None:
+    if not 1 <= month <= 12:
+        return None
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
 def _sections(report: Report) -> None:
     """Numbered parts of the narrative: paragraphs that begin with 一、 or （一）."""
     heads: list[tuple[int, str, Cell]] = []
-    for paragraph in report.document.paragraphs:
-        match = _SECTION.match(paragraph.text)
-        if match and len(paragraph.text) <= 40:
+    for title in (t for p in report.document.paragraphs for t in _titles(p)):
+        match = _SECTION.match(title.text)
+        if match:
             digits = match["round"] or match["plain"]
-            heads.append((_chinese_number(digits), "（）" if match["round"] else "、", paragraph))
-    ends = [cell.span.start for _, _, cell in heads[1:]] + [len(report.document.text)]
+            heads.append((_chinese_number(digits), "（）" if match["round"] else "、", title))
+    ends = [cell.span.start for _, _, cell in heads[1:]] + [report.document.end]
     for (number, style, cell), end in zip(heads, ends, strict=False):
         report.sections.append(Section(number, style, cell, Span(cell.span.end, end)))
+
+
+_INNER_TITLE = re.compile(
+    rf"(?:^|(?<=[。；！])\s*)[{_CHINESE_DIGITS}]+[、.．][^。；，\n]{{2,24}}?"
+    r"(?:概况|情况|结论|分析|建议|经验|做法|问题|综述)(?=[\s:：])"
+)
+
+
+def _titles(paragraph: Cell) -> list[Cell]:
+    """A short paragraph is a title; a long one may hold several, each after a full stop."""
+    if len(paragraph.text) <= 40:
+        return [paragraph]
+    start = paragraph.span.start
+    return [
+        Cell(text, Span(start + at, start + at + len(text)))
+        for match in _INNER_TITLE.finditer(paragraph.text)
+        if (text := match[0].strip()) and (at := match.end() - len(text)) >= 0
+    ]
 
 
 def _chinese_number(digits: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from govnet.evaluation.audit.document import Cell, Document, Span, squeeze
 
 # A sentence counts as answered when this share of its character pairs recurs in one answer.
-ANSWERED = 0.3
+ANSWERED = 0.25
 # Words that every goal uses carry no meaning of their own.
 _EMPTY_WORDS = re.compile(
     r"满足|确保|保障|建设|进行|以及|其他|正常|运行|畅通|需求|及|对|的|和|与|等"
@@ -56,12 +56,28 @@ def unpaired(questions: Sequence[Cell], answers: Sequence[Cell]) -> list[Cell]:
     Pairs that several questions share (the network's name, mostly) tell none of them apart
     and are left out.
     """
+    return [question for question, answer in paired(questions, answers) if answer is None]
+
+
+def paired(questions: Sequence[Cell], answers: Sequence[Cell]) -> list[tuple[Cell, Cell | None]]:
+    """Each question with the answer that takes it up best, or None; see ``unpaired``.
+
+    A question without a word of its own counts as answered by the first answer.
+    """
     wanted = [_pairs(question.text) for question in questions]
     seen = Counter(pair for pairs in wanted for pair in pairs)
     own = [{pair for pair in pairs if seen[pair] == 1} or pairs for pairs in wanted]
-    known = [_pairs(answer.text) for answer in answers]
-    return [
-        question
-        for question, pairs in zip(questions, own, strict=True)
-        if pairs and max((len(pairs & found) / len(pairs) for found in known), default=0) < ANSWERED
-    ]
+    known = [(_pairs(answer.text), answer) for answer in answers]
+    return [(question, _best(pairs, known)) for question, pairs in zip(questions, own, strict=True)]
+
+
+def _best(pairs: set[str], known: Sequence[tuple[set[str], Cell]]) -> Cell | None:
+    if not known:
+        return None
+    if not pairs:
+        return known[0][1]
+    share, answer = max(
+        ((len(pairs & found) / len(pairs), answer) for found, answer in known),
+        key=lambda item: item[0],
+    )
+    return answer if share >= ANSWERED else None

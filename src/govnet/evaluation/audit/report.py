@@ -165,10 +165,12 @@ class Evaluator:
 
 @dataclass(frozen=True, slots=True)
 class SignOff:
-    """A place for a signature, opinion or seal."""
+    """A place for a signature, opinion or seal; ``said`` is what was written there."""
 
     label: Cell
     is_blank: bool
+    role: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,24 @@ class Report:
     evaluators: list[Evaluator] = field(default_factory=list)
     sign_offs: list[SignOff] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything of a known form was found; else nothing can be checked."""
+        return bool(
+            self.fields
+            or self.funds
+            or self.budget
+            or self.spending_total
+            or self.indicators
+            or self.items
+            or self.total_score
+            or self.grade
+            or self.evaluators
+            or self.sign_offs
+            or self.sections
+        )
 
     def fund(self, column: FundColumn, source: Source = Source.TOTAL) -> Amount | None:
         """One figure of the fund table."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
-from signal import SIGALRM, alarm, signal
-from types import FrameType
 
+from pebble import ProcessExpired, ProcessPool
+
+from govnet.evaluation.audit.conformity import CONFORMITY, compare
 from govnet.evaluation.audit.document import Document, squeeze
-from govnet.evaluation.audit.extract import extract
+from govnet.evaluation.audit.extract import extract, forms
 from govnet.evaluation.audit.readers.detect import SUFFIXES, UnreadableError, read_document
 from govnet.evaluation.audit.registry import CHECKS, Finding, audit
 from govnet.evaluation.audit.report import Report
+from govnet.evaluation.framework import Framework
 
 FILE_SECONDS = 30
 WORKER_MIB = 1024
+NOTHING_KNOWN = "none of the known forms was recognised: nothing could be checked"
 
 
 class Status(StrEnum):
@@ -63,61 +66,80 @@ class AuditedFile:
     text: str = ""
 
 
-class _TooLongError(Exception):
-    """The file took longer than it may."""
-
-
 def audit_document(document: Document) -> tuple[Report, list[Finding]]:
-    """Extract and check one document."""
+    """Extract and check one document that holds one form."""
     report = extract(document)
     return report, audit(report)
 
 
-def audit_file(path: Path, seconds: int = FILE_SECONDS) -> AuditedFile:
-    """Audit one file in this process, within a time; never raises for what the file holds."""
-    previous = signal(SIGALRM, _on_alarm)
-    alarm(seconds)
+def audit_file(path: Path, framework: Framework | None = None) -> AuditedFile:
+    """Audit one file in this process; never raises for what the file holds.
+
+    Args:
+        path: the file.
+        framework: also compare the score table with this framework's items and points.
+    """
     try:
-        return _audited(path)
+        return _audited(path, framework)
     except UnreadableError as error:
-        return AuditedFile(str(path), Status.UNREADABLE, unread=[str(error)])
-    except _TooLongError:
-        return AuditedFile(str(path), Status.UNREADABLE, unread=[f"took over {seconds} s"])
+        return _unreadable(path, str(error))
     except MemoryError:
-        return AuditedFile(str(path), Status.UNREADABLE, unread=["needs too much memory"])
+        return _unreadable(path, "needs too much memory")
     except OSError as error:
-        return AuditedFile(str(path), Status.UNREADABLE, unread=[error.strerror or "cannot open"])
-    finally:
-        alarm(0)
-        signal(SIGALRM, previous)
+        return _unreadable(path, error.strerror or "cannot open")
 
 
-def _on_alarm(_number: int, _frame: FrameType | None) -> None:
-    raise _TooLongError
+def _unreadable(path: Path, reason: str) -> AuditedFile:
+    return AuditedFile(str(path), Status.UNREADABLE, unread=[reason])
 
 
-def _audited(path: Path) -> AuditedFile:
+def _audited(path: Path, framework: Framework | None) -> AuditedFile:
     document = read_document(path)
-    report, findings = audit_document(document)
+    reports = [extract(form) for form in forms(document)]
+    findings = [finding for report in reports for finding in _findings(report, framework)]
+    unread = [*document.unread, *(note for r in reports for note in r.unread)]
+    if not any(report.is_known for report in reports):
+        return AuditedFile(
+            str(path), Status.UNREADABLE, unread=[*unread, NOTHING_KNOWN], text=document.text
+        )
     return AuditedFile(
         file=str(path),
         status=Status.FINDINGS if findings else Status.CLEAN,
-        facts=facts(report),
+        facts=_facts_of_forms(reports),
         findings=[_written_out(document, finding) for finding in findings],
-        unread=document.unread,
+        unread=list(dict.fromkeys(unread)),
         text=document.text,
     )
 
 
+def _findings(report: Report, framework: Framework | None) -> list[Finding]:
+    found = audit(report)
+    if framework is not None:
+        found += compare(report, framework)
+    return found
+
+
 def _written_out(document: Document, finding: Finding) -> AuditedFinding:
+    known = CHECKS.get(finding.check, CONFORMITY)
     return AuditedFinding(
         check=finding.check,
-        name=CHECKS[finding.check].name_zh,
+        name=known.name_zh,
         severity=finding.severity.value,
         message=finding.message,
         quotes=[Quote(document.quote(s), s.start, s.end) for s in finding.spans],
         arithmetic=finding.arithmetic,
     )
+
+
+def _facts_of_forms(reports: list[Report]) -> dict[str, str]:
+    """Facts of a file's only form; of several, each name carries its form's number."""
+    if len(reports) == 1:
+        return facts(reports[0])
+    return {
+        f"{number}:{name}": value
+        for number, report in enumerate(reports, start=1)
+        for name, value in facts(report).items()
+    }
 
 
 def facts(report: Report) -> dict[str, str]:
@@ -143,30 +165,27 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def audit_files(files: list[Path], jobs: int) -> Iterator[AuditedFile]:
+def audit_files(
+    files: list[Path],
+    jobs: int,
+    *,
+    framework: Framework | None = None,
+    seconds: float = FILE_SECONDS,
+) -> Iterator[AuditedFile]:
     """Audit files in worker processes; results as they come.
 
-    A worker that dies (out of memory in a C library) spoils only its own files: those are
-    run again, one in a process of its own, so that the culprit alone is unreadable.
+    A worker that overruns its time is killed by this process, so that a hang inside a C
+    library ends too; one that dies (out of memory) spoils its own file only.
     """
-    lost: list[Path] = []
-    with _pool(jobs) as pool:
-        futures = {pool.submit(audit_file, path): path for path in files}
-        for future in as_completed(futures):
-            if future.exception() is None:
-                yield future.result()
-            else:
-                lost.append(futures[future])
-    for path in sorted(lost):
-        with _pool(1) as pool:
-            yield _result_or_death(pool.submit(audit_file, path), path)
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
     # "spawn": a fork would copy the caller's threads' locks and its memory limit.
-    return ProcessPoolExecutor(
-        max_workers=jobs, mp_context=get_context("spawn"), initializer=_limit_memory
-    )
+    pool = ProcessPool(jobs, initializer=_limit_memory, context=get_context("spawn"))
+    with pool:
+        futures: dict[Future[AuditedFile], Path] = {
+            pool.schedule(audit_file, args=(path, framework), timeout=seconds): path
+            for path in files
+        }
+        for future in as_completed(futures):
+            yield _result(future, futures[future], seconds)
 
 
 def _limit_memory() -> None:
@@ -174,7 +193,10 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _result_or_death(future: Future[AuditedFile], path: Path) -> AuditedFile:
-    if future.exception() is None:
+def _result(future: Future[AuditedFile], path: Path, seconds: float) -> AuditedFile:
+    try:
         return future.result()
-    return AuditedFile(str(path), Status.UNREADABLE, unread=["the reader died (out of memory?)"])
+    except TimeoutError:
+        return _unreadable(path, f"took over {seconds:g} s")
+    except (ProcessExpired, MemoryError):
+        return _unreadable(path, "the reader died (out of memory?)")

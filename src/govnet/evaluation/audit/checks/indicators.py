@@ -10,7 +10,7 @@ from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.pairing import clauses, unpaired
 from govnet.evaluation.audit.registry import Finder, Finding, Severity, check
 from govnet.evaluation.audit.report import FundColumn, Indicator, Report
-from govnet.evaluation.quantity import Operator, wan
+from govnet.evaluation.quantity import Operator, is_misread, wan
 
 _BLANKET = re.compile(r"^(已)?(全面|全部|基本)?(完成|达到|实现)(目标)?。?$")
 _ENUMERATED = re.compile(r"(?:^|[。;；\s])\d+[、.．]")
@@ -42,6 +42,8 @@ def _scored_benefits(report: Report) -> set[str]:
 def words_for_figures(report: Report, finding: Finder) -> Iterator[Finding]:
     """A target with a figure needs an actual value with a figure."""
     for row in report.indicators:
+        if is_misread(row.actual.text):
+            continue  # told as unread: an OCR slip is no fault of the report
         if row.target_value is not None and row.actual.text and row.actual_value is None:
             item = next((i for i in report.items if i.name.squeezed == f"产出{row.level2}"), None)
             places = [Span(row.content.span.start, row.actual.span.end)]

@@ -29,7 +29,7 @@ class DocumentBuilder:
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Add a table; cells are parted by tabs in the canonical text."""
         if len(rows) > MAX_ROWS:
-            self.unread.append(f"table of {len(rows)} rows: only the first {MAX_ROWS} were read")
+            self.unread.append(f"a table of over {MAX_ROWS} rows: the rest was not read")
         table = []
         for row in rows[:MAX_ROWS]:
             cells = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-import docx
+from docx.opc.package import OpcPackage
+from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 
 from govnet.evaluation.audit.document import Document
@@ -19,9 +20,17 @@ _SYMBOLS = {"F0FE": "☑", "F0FD": "☑", "F052": "☑", "F0FC": "√", "F0A8": 
 
 
 def read(data: bytes) -> Document:
-    """Read a .docx; deleted text of tracked changes is left out, text boxes are kept."""
+    """Read a .docx or .docm; deleted text of tracked changes is left out, text boxes are kept.
+
+    Links to the outside are not followed and macros are not run: only the text part is parsed.
+    """
     builder = DocumentBuilder()
-    for element in docx.Document(io.BytesIO(data)).element.body.iterchildren():
+    # Not docx.Document(): it refuses the content type of a .docm.
+    package = OpcPackage.open(io.BytesIO(data))
+    if any(str(part.partname).endswith("vbaProject.bin") for part in package.iter_parts()):
+        builder.unread.append("macros: not run, not read")
+    body = parse_xml(package.main_document_part.blob).find(qn("w:body"))
+    for element in () if body is None else body.iterchildren():
         if element.tag == qn("w:p"):
             builder.paragraph(_text(element))
         elif element.tag == qn("w:tbl"):

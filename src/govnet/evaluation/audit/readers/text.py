@@ -85,7 +85,25 @@ def _separator(line: str) -> str | None:
     return "\t" if "\t" in line.rstrip("\n") else None
 
 
-def _row_per_line(lines: list[Cell], blocks: list[Cell | Table]) -> None:
+_PAGE_NUMBER = re.compile(r"\s*(?:[-—]\s*)?\d{1,3}(?:\s*[-—])?\s*|\s*第\s*\d+\s*页.{0,12}")
+
+
+def _without_page_numbers(lines: list[Cell]) -> list[Cell]:
+    """Drops the page number that a converter left between two rows of a table."""
+    filled = [line for line in lines if line.text.strip()]
+    separators = [_separator(line.text) for line in filled]
+    furniture = {
+        line.span.start
+        for before, line, own, after in zip(
+            separators, filled[1:], separators[1:], separators[2:], strict=False
+        )
+        if own is None and before and before == after and _PAGE_NUMBER.fullmatch(line.text)
+    }
+    return [line for line in lines if line.span.start not in furniture or not line.text.strip()]
+
+
+def _row_per_line(every_line: list[Cell], blocks: list[Cell | Table]) -> None:
+    lines = _without_page_numbers(every_line)
     for separator, group in groupby(lines, key=lambda line: _separator(line.text)):
         members = list(group)
         if separator is None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import islice
 
 from openpyxl import load_workbook
 
 from govnet.evaluation.audit.document import Document
-from govnet.evaluation.audit.readers.builder import DocumentBuilder
+from govnet.evaluation.audit.readers.builder import MAX_ROWS, DocumentBuilder
 
 
 def read(data: bytes) -> Document:
     """Read every visible sheet; a cell merged over several is stored in its first only."""
     builder = DocumentBuilder()
-    workbook = load_workbook(io.BytesIO(data), data_only=True, read_only=True)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if "xl/vbaProject.bin" in archive.namelist():
+            builder.unread.append("macros: not run, not read")
+    workbook = load_workbook(io.BytesIO(data), data_only=True, read_only=True, keep_links=False)
     try:
         for sheet in workbook.worksheets:
             if sheet.sheet_state == "visible":
-                _sheet(builder, [list(row) for row in sheet.iter_rows(values_only=True)])
+                # A sheet may claim 16,384 columns that it does not have.
+                sheet.reset_dimensions()
+                _sheet(builder, list(islice(sheet.iter_rows(values_only=True), MAX_ROWS + 1)))
             else:
                 builder.unread.append(f"hidden sheet {sheet.title!r}")
     finally:
@@ -27,7 +35,7 @@ def read(data: bytes) -> Document:
     return builder.build()
 
 
-def _sheet(builder: DocumentBuilder, rows: list[list[object]]) -> None:
+def _sheet(builder: DocumentBuilder, rows: Sequence[Sequence[object]]) -> None:
     """A row with one filled cell is a paragraph, as titles are; the rest are tables."""
     pending: list[list[str]] = []
     for row in rows:
