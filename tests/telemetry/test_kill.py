@@ -49,22 +49,27 @@ def test_every_acknowledged_sample_is_stored_exactly_once_over_twenty_kills(
     report = tmp_path / "acknowledged"
     report.touch()
     with store_process(tmp_path / "data") as store:
-        writer = start_writer(0, report)
-        for kill in range(KILLS):
-            wait_for_growth(report, writer)
-            time.sleep(chance.uniform(0, 0.3))
-            if kill % 4 != 3:  # the store alone, or both; every fourth time the writer alone
-                store.kill()
-            if kill % 2:
-                writer.kill()
-                writer.wait()
-                writer = start_writer(kill + 1, report)
-            if kill % 4 != 3:
-                store.start()
-        writer.kill()
-        writer.wait()
+        writers = [start_writer(0, report)]
+        try:
+            for kill in range(KILLS):
+                wait_for_growth(report, writers[-1])
+                time.sleep(chance.uniform(0, 0.3))
+                if kill % 4 != 3:  # the store alone, or both; every fourth time the writer alone
+                    store.kill()
+                if kill % 2:
+                    stop(writers[-1])
+                    writers.append(start_writer(kill + 1, report))
+                if kill % 4 != 3:
+                    store.start()
+        finally:
+            stop(writers[-1])
         drain(store)
         assert_exactly_once(store, acknowledged(report))
+
+
+def stop(writer: subprocess.Popen[bytes]) -> None:
+    writer.kill()
+    writer.wait()
 
 
 def drain(store: StoreProcess) -> None:
