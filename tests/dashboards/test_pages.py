@@ -21,6 +21,7 @@ from govnet.monitor.models import Target, TargetState
 from govnet.runtime.health import HealthReport
 from tests.city import City, build_city, set_state
 from tests.people import person
+from tests.query_counts import compare
 from tests.store_process import installation
 
 pytestmark = pytest.mark.django_db
@@ -277,3 +278,29 @@ def test_a_count_of_the_overview_leads_to_exactly_those_objects(client: Client, 
     assert signed_in.get("/monitor/states/nonsense/").status_code == 404
     east = easterner(Client(), city)
     assert city.unit_west.name not in body(east, "/monitor/states/unit/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/live/",
+        "/alarms/",
+        "/search/?q=127",
+        "/monitor/targets/",
+        "/monitor/targets/{target}/",
+        "/monitor/targets/{target}/state/",
+        "/monitor/changes/",
+        "/monitor/states/unit/",
+        "/monitor/states/circuit/",
+        "/accounts/users/",
+    ],
+)
+def test_a_page_asks_the_database_as_often_as_the_baseline_says(
+    client: Client, city: City, path: str
+) -> None:
+    signed_in = everybody(client)
+    page = path.format(target=city.target_west.pk)
+    signed_in.get(page)  # content types and permissions are cached from here on
+    with compare(f"dashboards {path}"):
+        assert signed_in.get(page).status_code == 200

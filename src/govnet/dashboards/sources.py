@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 EGRESS = "egress"
 DEVICE_INTERVAL_S = 60.0
 MEGA = 1e6
+PERCENTILE_SPAN_S = 31 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +249,10 @@ def circuit_traffic(circuit: Circuit, window: Window) -> Drawn:
 
 
 def _percentile_limits(port: Port, window: Window, *, swapped: bool) -> list[Limit]:
+    """The 95th percentile in both directions; it is a measure of a month, not of a year."""
     assert port.if_index is not None
+    if window.seconds > PERCENTILE_SPAN_S:
+        return []
     found = queries.percentile_95(
         _client(), port.device_id, port.if_index, window.start, window.end
     )
