@@ -26,7 +26,7 @@ def compare(name: str) -> Iterator[None]:
     Args:
         name: key of the baseline, for example a URL name.
     """
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         yield
     found = len(captured)
     if os.environ.get("GOVNET_RECORD_QUERY_COUNTS"):

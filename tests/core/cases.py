@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from govnet.core.forms import ObjectForm
 from govnet.core.registry import Resource, get_resource
 from tests.core.world import Importer, World, body
 from tests.query_counts import compare
@@ -167,7 +168,7 @@ class ObjectCase:
         assert answer.context["form"].errors[required]
         assert self.model.objects.count() == before
 
-    def _form(self, world: World) -> Any:
+    def _form(self, world: World) -> ObjectForm:
         return self.resource.form(user=world.owner)
 
     def test_a_colleague_may_look_but_not_write(self, world: World) -> None:
@@ -289,7 +290,7 @@ class ObjectCase:
         self, world: World, importer: Importer
     ) -> None:
         before, client = self.model.objects.count(), world.client(world.owner)
-        header, *rows = self.csv_data
+        rows = self.csv_data[1:]
         run = importer.send(client, self.resource, "\n".join(self.csv_data).encode())
         assert run.status == "ready", run.errors
         assert run.created_count == len(rows)
@@ -335,6 +336,6 @@ class ObjectCase:
         assert (run.status, run.errors, run.changed_count) == ("ready", [], 0)
 
 
-def _errors(answer: Any) -> str:
+def _errors(answer: Any) -> str:  # noqa: ANN401  # the test client's own kind of response
     form = answer.context and answer.context.get("form")
     return str(form.errors) if form else str(answer.status_code)

@@ -6,6 +6,7 @@ import io
 import time
 import tracemalloc
 import zipfile
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -73,10 +74,8 @@ def test_a_damaged_or_foreign_workbook_is_refused_with_a_sentence(content: bytes
 def test_no_byte_of_a_workbook_can_be_changed_into_a_crash(noise: bytes, at: int) -> None:
     good = workbook([HEADER, ["1", "a"]])
     bad = good[:at] + noise + good[at + len(noise) :]
-    try:
+    with suppress(SheetError):
         list(open_upload(bad).rows)
-    except SheetError:
-        pass
 
 
 def _repack(replace: dict[str, bytes]) -> bytes:

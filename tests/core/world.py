@@ -42,7 +42,7 @@ class Side:
     port: models.Port
     circuit: models.Circuit
 
-    def of(self, model: type[Any]) -> Any:
+    def of(self, model: type[Any]) -> Any:  # noqa: ANN401  # any model of the ledger
         """The object of a model."""
         for value in vars(self).values():
             if type(value) is model:
@@ -73,7 +73,7 @@ class World:
             self.clients[user.pk].force_login(user, "django.contrib.auth.backends.ModelBackend")
         return self.clients[user.pk]
 
-    def of(self, model: type[Any]) -> Any:
+    def of(self, model: type[Any]) -> Any:  # noqa: ANN401  # any model
         """The object of a model in the owner's county, or the common one."""
         common: dict[type[Any], Any] = {
             models.Carrier: self.carrier,
@@ -83,7 +83,11 @@ class World:
 
 
 def build_side(
-    mark: str, code: str, city: models.Region, carrier: models.Carrier, credential: Any
+    mark: str,
+    code: str,
+    city: models.Region,
+    carrier: models.Carrier,
+    credential: models.Credential,
 ) -> Side:
     """One of everything."""
     region = models.Region.objects.create(
@@ -193,7 +197,7 @@ class Importer:
         return self.press(client, run, "apply")
 
 
-def body(response: Any) -> bytes:
+def body(response: Any) -> bytes:  # noqa: ANN401  # the test client's own kind of response
     """The content of a response, streamed or not."""
     if response.streaming:
         return b"".join(response.streaming_content)

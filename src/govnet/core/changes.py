@@ -206,7 +206,8 @@ def _delete(instance: Model) -> Obstacle | None:
     except (ProtectedError, RestrictedError) as error:
         return Obstacle(instance, _referrers(error))
     _record_loosened(collector)
-    instance.delete()
+    # A copy, for deletion takes the id away, and the transaction may yet be rolled back.
+    copy.copy(instance).delete()
     return None
 
 

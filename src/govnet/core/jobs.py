@@ -17,7 +17,8 @@ from prometheus_client import Counter, Histogram
 
 from govnet.accounts.models import User
 from govnet.core.audit import correlated
-from govnet.core.imports.plan import Plan, PlannedRow, Planner
+from govnet.core.imports.outcome import Plan, PlannedRow
+from govnet.core.imports.plan import Planner
 from govnet.core.imports.sheet import SheetError
 from govnet.core.imports.write import UndoError, WriteError, undo, write
 from govnet.core.models import ImportPayload, ImportRun, ImportStatus

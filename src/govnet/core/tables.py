@@ -57,10 +57,10 @@ class ObjectTable(tables.Table):
         super().__init__(
             data,
             extra_columns=[(extra.name, extra.column()) for extra in extras],
-            sequence=self._order(extras, shown),
+            sequence=self._order(extras, shown or self.defaults(data.model)),
             **kwargs,
         )
-        chosen = set(shown) or set(self.defaults(data.model))
+        chosen = set(shown or self.defaults(data.model))
         for name in self.columns.names():
             visible = selectable if name == "selection" else name in chosen
             if visible:
@@ -70,16 +70,15 @@ class ObjectTable(tables.Table):
 
     def _order(self, extras: Iterable[Any], shown: Sequence[str]) -> list[str]:
         known = {*self.base_columns, *(extra.name for extra in extras)}
-        if shown:
-            return ["selection", *(name for name in shown if name in known), "..."]
-        first = [extra.name for extra in extras if extra.first]
-        return ["selection", *first, "..."]
+        return ["selection", *(name for name in shown if name in known), "..."]
 
     @classmethod
     def defaults(cls, model: type[Any]) -> list[str]:
         """Names of the columns shown until the person chooses."""
         own = cls.default_columns or tuple(n for n in cls.base_columns if n != "selection")
-        return [*own, *(extra.name for extra in extra_columns(model) if extra.default)]
+        extras = [extra for extra in extra_columns(model) if extra.default]
+        first = [extra.name for extra in extras if extra.first]
+        return [*first, *own, *(extra.name for extra in extras if not extra.first)]
 
     @classmethod
     def choices(cls, model: type[Any]) -> list[tuple[str, str | Promise]]:

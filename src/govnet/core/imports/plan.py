@@ -9,11 +9,10 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.exceptions import ValidationError
-from django.db.models import CheckConstraint, Model, UniqueConstraint
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from govnet.core.columns import extra_columns
@@ -25,95 +24,19 @@ from govnet.core.imports.filecolumns import (
     Lookup,
     ReferenceColumn,
     as_text,
-    cell_errors,
     fold,
     languages_of,
 )
+from govnet.core.imports.outcome import Plan, PlannedRow
+from govnet.core.imports.rules import Rules, shown
 from govnet.core.imports.sheet import Row, SheetError, open_upload
 from govnet.core.registry import Resource
-from govnet.core.scope import inside_scope
 
 if TYPE_CHECKING:
     from govnet.accounts.models import User
 
-MAX_ERRORS: Final = 1000
-"""Errors kept; the rest is counted. Nobody corrects more in one go."""
 HEADER_WITHIN: Final = 20
 CHUNK: Final = 500
-VALUE_SHOWN: Final = 80
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """One wrong cell or row: where it is in the file, what it holds, which rule it breaks."""
-
-    row: int
-    column: str
-    value: str
-    rule: str
-
-
-@dataclass(slots=True)
-class PlannedRow:
-    """A row of the file and the object that it stands for.
-
-    Attributes:
-        number: row in the file as a spreadsheet shows it.
-        before: the object as stored; None for a new one.
-        after: the object as the file wants it.
-        fields: names of the model's fields that differ.
-        children: by column name, the old and new rows of a history.
-        secret: a secret is written; undo cannot bring the old one back.
-    """
-
-    number: int
-    cells: dict[str, Cell]
-    before: Any
-    after: Any
-    fields: set[str] = field(default_factory=set)
-    children: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-    secret: bool = False
-
-    @property
-    def changed(self) -> bool:
-        """True when anything of an existing object differs."""
-        return bool(self.fields) or any(old != new for old, new in self.children.values())
-
-
-@dataclass(slots=True)
-class Plan:
-    """What a file would do."""
-
-    rows: list[PlannedRow] = field(default_factory=list)
-    errors: list[RowError] = field(default_factory=list)
-    error_count: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def created(self) -> list[PlannedRow]:
-        """Rows that make new objects."""
-        return [row for row in self.rows if row.before is None]
-
-    @property
-    def changed(self) -> list[PlannedRow]:
-        """Rows that change existing objects."""
-        return [row for row in self.rows if row.before is not None and row.changed]
-
-    @property
-    def unchanged(self) -> int:
-        """Rows that say what the ledger says already."""
-        return len(self.rows) - len(self.created) - len(self.changed)
-
-    def add_error(self, row: int, column: str, value: Cell, rule: str) -> None:
-        """Count an error, and keep it if there is room."""
-        self.error_count += 1
-        if len(self.errors) < MAX_ERRORS:
-            text = repr(value) if isinstance(value, str) and "\0" in value else str(value or "")
-            self.errors.append(RowError(row, column, text[:VALUE_SHOWN], rule))
-
-    def error_dicts(self) -> list[dict[str, Any]]:
-        """The errors as JSON, in the order of the file."""
-        return [asdict(error) for error in sorted(self.errors, key=lambda error: error.row)]
 
 
 Progress = Callable[[int, int], None]
@@ -240,13 +163,22 @@ class Planner:
         keyed = list(self._identify(body))
         existing = self._existing([key for key, _row in keyed])
         self._index_pending(row for key, row in keyed if key not in existing)
-        total = len(keyed)
-        for done, (key, (number, cells)) in enumerate(keyed):
-            self._plan_row(number, cells, existing.get(key))
+        filled = [self._fill(number, cells, existing.get(key)) for key, (number, cells) in keyed]
+        self._check([row for row in filled if row is not None])
+
+    def _check(self, rows: list[PlannedRow]) -> None:
+        given = {column.name for column in self.columns.values()}
+        rules = Rules(self.resource, self.user, self.plan, given)
+        rules.load_scope(rows)
+        for done, row in enumerate(rows):
+            errors_before = self.plan.error_count
+            rules.check(row)
+            if self.plan.error_count == errors_before:
+                self.plan.rows.append(row)
             if done % 100 == 0:
-                self.progress(done, total)
-        self._check_unique()
-        self.progress(total, total)
+                self.progress(done, len(rows))
+        rules.check_unique()
+        self.progress(len(rows), len(rows))
 
     def _identify(self, body: list[Row]) -> Iterator[tuple[tuple[Any, ...], Row]]:
         """Rows with the key that tells them apart; rows without one are errors."""
@@ -295,8 +227,8 @@ class Planner:
             texts = [as_text(_cell(cells, position)) for position in positions]
             self.lookup.pending.add(Pending(instance), texts)
 
-    def _plan_row(self, number: int, cells: list[Cell], existing: Any) -> None:
-        """Apply a row to its object, in memory."""
+    def _fill(self, number: int, cells: list[Cell], existing: Any) -> PlannedRow | None:
+        """Apply a row to its object, in memory; None when a cell is wrong."""
         before = copy.copy(existing) if existing is not None else None
         after = existing or self.new.get(number) or self.resource.model()
         row = PlannedRow(number, {}, before, after)
@@ -307,11 +239,8 @@ class Planner:
             try:
                 self._set(row, column, cell)
             except CellError as error:
-                self.plan.add_error(number, column.label, _shown(column, cell), str(error))
-        if self.plan.error_count == errors_before:
-            self._validate(row)
-        if self.plan.error_count == errors_before:
-            self.plan.rows.append(row)
+                self.plan.add_error(number, column.label, shown(column, cell), str(error))
+        return row if self.plan.error_count == errors_before else None
 
     def _set(self, row: PlannedRow, column: FileColumn, cell: Cell) -> None:
         value = column.parse(cell, self.lookup, row.after)
@@ -327,102 +256,6 @@ class Planner:
             row.children[column.name] = (column.read(row.after), value)
         row.secret = row.secret or (column.secret and value != column.read(row.after))
         column.write(row.after, value)
-
-    # ---- Rules -------------------------------------------------------------------------
-
-    def _validate(self, row: PlannedRow) -> None:
-        """The model's own rules, the user's permission and scope."""
-        instance = row.after
-        given = {column.name for column in self.columns.values()}
-        if row.before is None:
-            self._check_missing(row, given)
-        try:
-            self._clean(instance, given)
-        except ValidationError as error:
-            self._add_validation(row, error)
-        if row.before is not None:
-            row.fields = _differences(row.before, instance)
-        if row.before is None or row.changed:
-            self._check_rights(row)
-
-    def _check_missing(self, row: PlannedRow, given: set[str]) -> None:
-        for column in self.resource.columns:
-            if column.required and column.name not in given:
-                rule = _("a new object needs this column, which the file does not have")
-                self.plan.add_error(row.number, column.label, "", rule)
-
-    def _clean(self, instance: Model, given: set[str]) -> None:
-        # References were resolved from the index: Django would ask the database for each.
-        fields = instance._meta.concrete_fields
-        instance.clean_fields(
-            exclude={f.name for f in fields if f.name not in given or f.many_to_one}
-        )
-        instance.clean()
-        for constraint in instance._meta.constraints:
-            if isinstance(constraint, CheckConstraint):
-                constraint.validate(type(instance), instance)
-
-    def _add_validation(self, row: PlannedRow, error: ValidationError) -> None:
-        for name, message in cell_errors(error).items():
-            column = self.resource.column(name) if name else None
-            label = column.label if column else name
-            value = _shown(column, row.cells.get(name)) if column else ""
-            self.plan.add_error(row.number, label, value, message)
-
-    def _check_rights(self, row: PlannedRow) -> None:
-        action = "add" if row.before is None else "change"
-        if not self.user.has_perm(self.resource.permission(action)):
-            rule = (
-                _("is new, and you may not add objects")
-                if row.before is None
-                else _("is changed, and you may not change objects")
-            )
-            self.plan.add_error(row.number, "", str(row.after), rule)
-        elif not inside_scope(row.after, self.user):
-            rule = _("would lie outside your regions and units")
-            self.plan.add_error(row.number, "", str(row.after), rule)
-
-    # ---- Unique values -----------------------------------------------------------------
-
-    def _check_unique(self) -> None:
-        """Values that must be unique, against the file and the whole ledger."""
-        for attributes in unique_sets(self.resource.model):
-            touched = [row for row in self.plan.rows if row.before is None or row.changed]
-            values = {id(row): _values(row.after, attributes) for row in touched}
-            owners = self._owners(attributes, [v for v in values.values() if v is not None])
-            for row in touched:
-                key = values[id(row)]
-                if key is None:
-                    continue
-                owner = owners.setdefault(key, row)
-                if owner is not row:
-                    self._add_duplicate(row, attributes, owner)
-
-    def _owners(
-        self, attributes: tuple[str, ...], wanted: list[tuple[Any, ...]]
-    ) -> dict[tuple[Any, ...], Any]:
-        """Who holds the values now, apart from rows that the file itself changes."""
-        changing = {row.after.pk for row in self.plan.rows if row.after.pk is not None}
-        firsts = list(dict.fromkeys(key[0] for key in wanted))
-        owners: dict[tuple[Any, ...], Any] = {}
-        for start in range(0, len(firsts), CHUNK):
-            chunk = firsts[start : start + CHUNK]
-            rows = self.resource.model._base_manager.filter(**{f"{attributes[0]}__in": chunk})
-            for pk, *values in rows.values_list("pk", *attributes):
-                if pk not in changing:
-                    owners[tuple(values)] = pk
-        return owners
-
-    def _add_duplicate(self, row: PlannedRow, attributes: tuple[str, ...], owner: Any) -> None:
-        names = {f.attname: f.name for f in row.after._meta.concrete_fields}
-        column = self.resource.column(names[attributes[-1]])
-        label = column.label if column else names[attributes[-1]]
-        rule = (
-            _("the same as in row %d") % owner.number
-            if isinstance(owner, PlannedRow)
-            else _("is in use already, perhaps outside your regions and units")
-        )
-        self.plan.add_error(row.number, label, row.cells.get(names[attributes[-1]]), rule)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -453,41 +286,3 @@ def _refers_to_itself(column: FileColumn) -> bool:
 
 def _cell(cells: list[Cell], position: int) -> Cell:
     return cells[position] if position < len(cells) else None
-
-
-def _shown(column: FileColumn, cell: Cell) -> Cell:
-    return column.show(cell) if column.secret else cell
-
-
-def _differences(before: Model, after: Model) -> set[str]:
-    return {
-        f.name
-        for f in after._meta.concrete_fields
-        if getattr(before, f.attname) != getattr(after, f.attname)
-        or (f.many_to_one and _is_pending(after, f.name))
-    }
-
-
-def _is_pending(instance: Model, name: str) -> bool:
-    target = instance._state.fields_cache.get(name)
-    return target is not None and target.pk is None
-
-
-def _values(instance: Model, attributes: tuple[str, ...]) -> tuple[Any, ...] | None:
-    """The values of a unique set; None where one is empty, which never collides."""
-    values = tuple(getattr(instance, name) for name in attributes)
-    return None if any(value is None for value in values) else values
-
-
-def unique_sets(model: type[Model]) -> list[tuple[str, ...]]:
-    """Attribute names of each set of fields that must be unique, apart from the id."""
-    fields = {f.name: f for f in model._meta.concrete_fields}
-    found: list[tuple[str, ...]] = [
-        (f.attname,) for f in fields.values() if f.unique and not f.primary_key
-    ]
-    found += [
-        tuple(fields[name].attname for name in constraint.fields)
-        for constraint in model._meta.constraints
-        if isinstance(constraint, UniqueConstraint) and constraint.condition is None
-    ]
-    return found

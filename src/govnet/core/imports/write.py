@@ -22,7 +22,7 @@ from govnet.core.changes import (
     update_all,
 )
 from govnet.core.imports.filecolumns import DatedColumn
-from govnet.core.imports.plan import Plan, PlannedRow
+from govnet.core.imports.outcome import Plan, PlannedRow
 from govnet.core.registry import Resource, resources
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from govnet.core.changes import StillReferencedError, delete_all, update_all
 from govnet.core.forms import bulk_edit_form
 from govnet.core.imports.filecolumns import cell_errors
+from govnet.core.imports.rules import fields_of
 from govnet.core.scope import inside_scope
 from govnet.core.tables import field_label
 from govnet.core.views.base import ListState, ObjectView
@@ -117,8 +118,12 @@ class BulkEdit(BulkView):
                 error_total=len(errors),
                 status=422,
             )
-        with transaction.atomic():
-            update_all(pairs, values)
+        try:
+            with transaction.atomic():
+                update_all(pairs, values)
+        except IntegrityError:
+            form.add_error(None, _("Several objects would have the same unique values."))
+            return self.page([before for before, _new in pairs], form=form, status=422)
         number = len(objects)
         messages.success(
             self.request,
@@ -132,7 +137,11 @@ class BulkEdit(BulkView):
             setattr(instance, name, value)
         untouched = {f.name for f in instance._meta.concrete_fields if f.name not in values}
         try:
-            instance.full_clean(exclude=untouched)
+            instance.clean_fields(exclude=untouched)
+            instance.clean()
+            for constraint in instance._meta.constraints:
+                if fields_of(constraint) & values.keys():
+                    constraint.validate(type(instance), instance)
         except ValidationError as error:
             return {
                 field_label(self.resource.model, None, name) if name else "": message

@@ -143,8 +143,6 @@ class ObjectDetail(SingleObjectView):
             if extra.annotate and extra.default:
                 rows = extra.annotate(rows)
         shown = [n for n in resource.table.defaults(related.model) if n not in related.hide]
-        first = [extra.name for extra in extras if extra.first and extra.name in shown]
-        shown = [*first, *(name for name in shown if name not in first)]
         total = rows.count()
         table = resource.table(rows[:RELATED_ROWS], shown=shown, selectable=False, orderable=False)
         may_add = self.user.has_perm(resource.permission("add")) and "__" not in related.lookup
