@@ -144,6 +144,8 @@ def _route_stdlib(formatter: logging.Formatter, level: int) -> None:
     root.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # It warns of every retry while the store is away; the writer says once that it is.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 
