@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import pytest
 from django.test import Client
@@ -116,7 +117,7 @@ def test_a_name_is_pinned_to_the_address_that_was_judged(
         person("chief", superuser=True), ProbeKind.HTTP, "http://127.0.0.1:8/x", {}
     )
     assert goal.address == "http://127.0.0.1:8/x"
-    monkeypatch.setattr(probe_now, "_address_of", lambda _host: probe_now.ip_address("192.0.2.7"))
+    monkeypatch.setattr(probe_now, "_address_of", lambda _host: ip_address("192.0.2.7"))
     goal = probe_now.goal_of(
         person("other", superuser=True), ProbeKind.HTTP, "https://portal.example:444/a?b=c", {}
     )
