@@ -17,9 +17,10 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 from docx.table import Table, _Cell
+from docx.text.paragraph import Paragraph
 
 OUT = Path(__file__).parent.parent / "src/govnet/evaluation/word"
-BODY, HEADING = "宋体", "黑体"
+BODY, HEADING, NARRATIVE = "宋体", "黑体", "仿宋"
 MONEY_COLUMNS = ("planned", "arrived", "spent", "balance")
 SOURCES = (
     ("central", "其中：中央财政"),
@@ -47,6 +48,21 @@ def _paragraph(document: Document, text: str, *, size: float = 10, center: bool 
         run._element.rPr.rFonts.set(qn("w:eastAsia"), HEADING)
     if center:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+
+
+def _page_number(paragraph: Paragraph) -> None:
+    """「— 3 —」 in the middle of the foot, as official documents have it."""
+    paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    paragraph.add_run("— ")
+    field = OxmlElement("w:fldSimple")
+    field.set(qn("w:instr"), "PAGE")
+    run = OxmlElement("w:r")
+    text = OxmlElement("w:t")
+    text.text = "1"
+    run.append(text)
+    field.append(run)
+    paragraph._p.append(field)
+    paragraph.add_run(" —")
 
 
 def _gap(document: Document) -> None:
@@ -134,8 +150,10 @@ def _facts(document: Document) -> None:
         for column in MONEY_COLUMNS:
             row += [label, f"{{{{ funds.{key}.{column} }}}}"]
         rows.append(row)
+    rows.append(["预算执行率", "{{ execution }}", *[""] * 6])
     table = _table(document, rows, [2.6, 1.7] * 4)
     _heading_row(table)
+    _merge(table.cell(len(rows) - 1, 1), table.cell(len(rows) - 1, 7))
     for row in (1, 2):
         _merge(table.cell(row, 1), table.cell(row, 3))
         _merge(table.cell(row, 5), table.cell(row, 7))
@@ -181,6 +199,16 @@ def _goals(document: Document) -> None:
         _merge(table.cell(row, 1), table.cell(row, 4))
 
 
+_SIGNED = "{{{{ sign_offs.{role}.name }}}}\n{{{{ sign_offs.{role}.day }}}}"
+_OPINION = "{label}意见：{{{{ sign_offs.{role}.opinion }}}}\n\n{label}负责人（签章）：" + _SIGNED
+_SIGN_OFFS = (
+    ("评价组组长（签字）：" + _SIGNED).format(role="leader"),
+    _OPINION.format(label="项目单位", role="unit"),
+    _OPINION.format(label="主管部门", role="department"),
+    _OPINION.format(label="财政部门归口业务科室", role="finance"),
+)
+
+
 def _people(document: Document) -> None:
     rows = [
         ["四、评价人员", "", "", ""],
@@ -188,20 +216,16 @@ def _people(document: Document) -> None:
         ["{%tr for person in evaluators %}", "", "", ""],
         ["{{ person.name }}", "{{ person.job_title }}", "{{ person.unit }}", ""],
         ["{%tr endfor %}", "", "", ""],
-        ["评价组组长（签字）：                年   月   日", "", "", ""],
-        ["项目单位意见：\n\n项目单位负责人（签章）：             年   月   日", "", "", ""],
-        ["主管部门意见：\n\n主管部门负责人（签章）：             年   月   日", "", "", ""],
-        [
-            "财政部门归口业务科室意见：\n\n财政部门归口业务科室负责人（签章）：  年   月   日",
-            "",
-            "",
-            "",
-        ],
+        *([text, "", "", ""] for text in _SIGN_OFFS),
     ]
     table = _table(document, rows, [3.6, 3.6, 6.4, 3.6])
     _heading_row(table)
     for row in range(5, 9):
         _merge(table.cell(row, 0), table.cell(row, 3))
+    # The places for signatures stay on the page of the evaluators that they sign for.
+    for cell in (cell for row in table.rows[:-1] for cell in row.cells):
+        for paragraph in cell.paragraphs:
+            paragraph.paragraph_format.keep_with_next = True
     _gap(document)
     _paragraph(document, "填报人：{{ filled_in_by }}")
     _paragraph(document, "填报人电话：{{ filled_in_phone }}")
@@ -215,8 +239,11 @@ def _narrative(document: Document) -> None:
     title.paragraph_format.keep_with_next = True
     title.add_run("{{ section.title }}").bold = True
     document.add_paragraph("{%p for line in section.lines %}")
-    body = document.add_paragraph("{{ line }}")
-    body.paragraph_format.first_line_indent = Pt(21)
+    body = document.add_paragraph()
+    run = body.add_run("{{ line }}")
+    run.font.name, run.font.size = NARRATIVE, Pt(12)
+    run._element.rPr.rFonts.set(qn("w:eastAsia"), NARRATIVE)
+    body.paragraph_format.first_line_indent = Pt(24)
     body.paragraph_format.line_spacing = 1.5
     document.add_paragraph("{%p endfor %}")
     document.add_paragraph("{%p endfor %}")
@@ -255,6 +282,7 @@ def main() -> None:
     document = docx.Document()
     _font(document)
     page = document.sections[0]
+    _page_number(page.footer.paragraphs[0])
     page.page_width, page.page_height = Cm(21), Cm(29.7)
     page.left_margin = page.right_margin = Cm(1.9)
     _cover(document)

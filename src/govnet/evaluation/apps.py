@@ -9,3 +9,9 @@ class EvaluationConfig(AppConfig):
 
     name = "govnet.evaluation"
     verbose_name = _("Performance evaluation")
+
+    def ready(self) -> None:
+        """Audit every write."""
+        from govnet.evaluation import audit_log  # noqa: PLC0415  # models come first
+
+        audit_log.register()

@@ -16,12 +16,13 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from govnet.evaluation.audit.readers.detect import MAX_FILE_BYTES, SUFFIXES
 from govnet.evaluation.audit.registry import CHECKS
+from govnet.evaluation.errors import Note
 from govnet.evaluation.highlight import Quoted, pieces
 from govnet.evaluation.jobs import audit_batch
 from govnet.evaluation.models import (
@@ -36,7 +37,7 @@ from govnet.evaluation.notice import notice_letter
 if TYPE_CHECKING:
     from govnet.accounts.models import User
 
-MAX_FILES = 500
+MAX_FILES = 100  # Django refuses a request with more (DATA_UPLOAD_MAX_NUMBER_FILES)
 PAGE = 50
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -130,6 +131,8 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
             undecided=Count("findings", filter=Q(findings__decision=Decision.OPEN)),
         )
     )
+    for audited in reports:
+        audited.notes = [Note.from_json(note).localized() for note in audited.unread]  # type: ignore[attr-defined]  # for the template
     waiting = sum(report.status == AuditStatus.WAITING for report in reports)
     context = {
         "batch": found,
@@ -148,10 +151,14 @@ def _statistics(found: AuditBatch) -> list[tuple[str, str, int]]:
     counted = Counter(
         AuditFinding.objects.filter(report__batch=found).values_list("check_id", flat=True)
     )
-    return [
-        (key, CHECKS[key].name_zh if key in CHECKS else key, count)
-        for key, count in counted.most_common()
-    ]
+    return [(key, _check_name(key), count) for key, count in counted.most_common()]
+
+
+def _check_name(key: str) -> str:
+    if key not in CHECKS:
+        return key
+    is_chinese = (get_language() or "").startswith("zh")
+    return CHECKS[key].name_zh if is_chinese else CHECKS[key].name_en
 
 
 def _report(request: HttpRequest, pk: int) -> AuditedReport:
@@ -169,7 +176,13 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
         for finding in findings
         for q in finding.quotes
     ]
-    context = {"report": found, "findings": findings, "pieces": pieces(found.text, quotes)}
+    notes = [Note.from_json(note).localized() for note in found.unread]
+    context = {
+        "report": found,
+        "findings": findings,
+        "notes": notes,
+        "pieces": pieces(found.text, quotes),
+    }
     return render(request, "evaluation/audited_report.html", context)
 
 

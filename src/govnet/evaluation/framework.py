@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+MAX_NODES = 20_000
 Points = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=2)]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 
@@ -226,7 +227,7 @@ def _most_points(rule: Rule | None) -> Decimal | None:
 class Framework(_Data):
     """A whole framework: its source, its tree, its grades."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
     version: date
     name: str
     name_en: str
@@ -278,11 +279,12 @@ def parse_framework(text: str, origin: str) -> Framework:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is None:
+            raise FrameworkError(f"{origin}: the file is empty")
+        _refuse_a_bomb(root, origin)
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FrameworkError(f"{origin}: not YAML: {error}") from error
-    if root is None:
-        raise FrameworkError(f"{origin}: the file is empty")
     try:
         return Framework.model_validate(data)
     except ValidationError as error:
@@ -291,6 +293,20 @@ def parse_framework(text: str, origin: str) -> Framework:
             for item in error.errors()
         ]
         raise FrameworkError("\n".join(lines)) from error
+
+
+def _refuse_a_bomb(root: yaml.Node, origin: str) -> None:
+    """Aliases may unfold a short file without end; count the nodes that they stand for."""
+    left, waiting = MAX_NODES, [root]
+    while waiting:
+        node = waiting.pop()
+        left -= 1
+        if left < 0:
+            raise FrameworkError(f"{origin}: unfolds to over {MAX_NODES} values")
+        if isinstance(node, yaml.MappingNode):
+            waiting.extend(value for _key, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting.extend(node.value)
 
 
 def _field(loc: Sequence[int | str]) -> str:

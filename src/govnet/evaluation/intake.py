@@ -10,7 +10,9 @@ from django.db import transaction
 
 from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.report import FundColumn, Report, Section, Source
-from govnet.evaluation.framework import shipped_frameworks
+from govnet.evaluation.catalogue import find_framework
+from govnet.evaluation.errors import ToldError, gettext_noop
+from govnet.evaluation.framework import Framework
 from govnet.evaluation.models import (
     EvaluationKind,
     Evaluator,
@@ -18,12 +20,13 @@ from govnet.evaluation.models import (
     NarrativeSection,
     ScoreEntry,
     SelfEvaluation,
+    SignOffRole,
     SpendingLine,
     TargetIndicator,
 )
 
 
-class IntakeError(Exception):
+class IntakeError(ToldError):
     """A report cannot become a self-evaluation; the message says what does not fit."""
 
 
@@ -46,11 +49,17 @@ _FIELDS = {
 def take_in(
     report: Report, slug: str, *, framework: str = "", demo: bool = False
 ) -> SelfEvaluation:
-    """Store a report as a self-evaluation, replacing an earlier one of the same short name."""
-    SelfEvaluation.objects.filter(slug=slug).delete()
+    """Store a report as a self-evaluation.
+
+    Raises:
+        IntakeError: the score table is not the framework's.
+        django.db.IntegrityError: the short name is taken.
+    """
+    found = find_framework(framework, None) if report.items else None
     evaluation = SelfEvaluation.objects.create(
         slug=slug,
-        framework=framework if report.items else "",
+        framework=found.id if found else "",
+        framework_version=found.version if found else None,
         demo=demo,
         kind=_kind(report),
         title=_line(report, r"^.*财政支出绩效评价自评报告$"),
@@ -66,7 +75,30 @@ def take_in(
     )
     _funds(evaluation, report)
     _rows(evaluation, report)
+    _scores(evaluation, report, found)
+    _sign_offs(evaluation, report)
     return evaluation
+
+
+_ROLES = {
+    "评价组组长": SignOffRole.LEADER,
+    "项目单位意见": SignOffRole.UNIT,
+    "主管部门意见": SignOffRole.DEPARTMENT,
+}
+
+
+def _sign_offs(evaluation: SelfEvaluation, report: Report) -> None:
+    """Places that somebody filled; a blank one is no sign-off."""
+    for place in report.sign_offs:
+        if not place.is_blank:
+            evaluation.sign_offs.get_or_create(
+                role=_ROLES.get(place.role, SignOffRole.FINANCE),
+                defaults={
+                    "opinion": place.opinion,
+                    "name": place.name,
+                    "signed_on": place.day,
+                },
+            )
 
 
 def _kind(report: Report) -> str:
@@ -122,7 +154,6 @@ def _rows(evaluation: SelfEvaluation, report: Report) -> None:
         )
         for position, row in enumerate(report.indicators)
     )
-    _scores(evaluation, report)
     Evaluator.objects.bulk_create(
         Evaluator(
             evaluation=evaluation,
@@ -144,15 +175,18 @@ def _rows(evaluation: SelfEvaluation, report: Report) -> None:
     )
 
 
-def _scores(evaluation: SelfEvaluation, report: Report) -> None:
+def _scores(evaluation: SelfEvaluation, report: Report, framework: Framework | None) -> None:
     """Items by their printed name; a table that is not the framework's own is refused."""
-    if not report.items:
+    if framework is None:
         return
-    framework = shipped_frameworks()[evaluation.framework]
     ids = {(leaf.name, leaf.points): leaf.id for leaf in framework.leaves()}
     unknown = [i.name.squeezed for i in report.items if (i.name.squeezed, i.points) not in ids]
     if unknown:
-        raise IntakeError(f"not an item of {framework.name}: {'、'.join(unknown)}")
+        raise IntakeError(
+            gettext_noop("not an item of %(framework)s: %(items)s"),
+            framework=framework.name,
+            items="、".join(unknown),
+        )
     ScoreEntry.objects.bulk_create(
         ScoreEntry(
             evaluation=evaluation,

@@ -39,7 +39,7 @@ def _store(report: AuditedReport, result: AuditedFile) -> None:
     report.status = result.status.value
     report.text = result.text
     report.facts = result.facts
-    report.unread = result.unread
+    report.unread = [note.as_json() for note in result.unread]
     report.content = None  # the file is not kept longer than it is needed
     report.save()
     report.findings.all().delete()

@@ -20,7 +20,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from govnet.evaluation.models import SelfEvaluation, Snapshot
+from govnet.evaluation.errors import ToldError, gettext_noop
+from govnet.evaluation.models import Evidence, SelfEvaluation, Snapshot, TargetIndicator
+from govnet.evaluation.quantity import wan
 from govnet.inventory.models import AcceptanceState, Circuit, Region, Unit
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from govnet.accounts.models import User
 
 
-class MeasureError(Exception):
+class MeasureError(ToldError):
     """A measure cannot be computed; the message says what is missing."""
 
 
@@ -107,6 +109,50 @@ def freeze(
     )
 
 
+@transaction.atomic
+def fill(evaluation: SelfEvaluation, row: TargetIndicator, user: User | None = None) -> Snapshot:
+    """Measure a bound indicator and bind the value to it.
+
+    Raises:
+        MeasureError: the measure is unknown or cannot be computed.
+    """
+    if row.measure not in MEASURES:
+        raise MeasureError(gettext_noop("No measure “%(key)s”."), key=row.measure)
+    snapshot = freeze(evaluation, row.measure, row.measure_params, user)
+    bind(snapshot, row)
+    return snapshot
+
+
+@transaction.atomic
+def bind(snapshot: Snapshot, row: TargetIndicator) -> None:
+    """Print a frozen value as an indicator's actual value and keep what it rests on.
+
+    Raises:
+        MeasureError: there was nothing to measure.
+    """
+    if snapshot.value is None:
+        name = str(MEASURES[snapshot.measure].name) if snapshot.measure in MEASURES else ""
+        raise MeasureError(gettext_noop("%(measure)s: there is nothing to measure."), measure=name)
+    row.actual = printed(snapshot)
+    row.save(update_fields=["actual"])
+    row.evidence.filter(snapshot__isnull=False).exclude(snapshot=snapshot).delete()
+    Evidence.objects.get_or_create(
+        evaluation=snapshot.evaluation,
+        indicator=row,
+        snapshot=snapshot,
+        defaults={"title": row.content or row.level2, "digest": snapshot.digest},
+    )
+
+
+def printed(snapshot: Snapshot) -> str:
+    """A frozen value as the form prints it: money in 万元, no needless zeros."""
+    if snapshot.value is None:
+        return ""
+    if snapshot.unit == "元":
+        return wan(snapshot.value).replace(" ", "")
+    return f"{snapshot.value.normalize():f}{snapshot.unit}"
+
+
 def _digest(key: str, params: Mapping[str, Any], found: Measured) -> str:
     value = None if found.value is None else f"{found.value.normalize():f}"
     content = [key, dict(params), value, found.unit, found.query, found.inputs]
@@ -121,7 +167,9 @@ def verify(snapshot: Snapshot) -> bool:
 
 def _period(evaluation: SelfEvaluation) -> tuple[date, date]:
     if evaluation.period_start is None or evaluation.period_end is None:
-        raise MeasureError("the evaluation has no period: enter its first and last day")
+        raise MeasureError(
+            gettext_noop("The self-evaluation has no period: enter its first and last day.")
+        )
     return evaluation.period_start, evaluation.period_end
 
 
@@ -148,7 +196,7 @@ def units_accepted(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Me
         for code, name, day in units.order_by("code").values_list("code", "name", "acceptance_date")
         if day is not None
     ]
-    query = f"units accepted from {start} to {end}, {_scope(evaluation)}"
+    query = f"验收日期在 {start} 至 {end} 之间（含首尾）且已验收的接入单位，{_scope(evaluation)}"
     return Measured(Decimal(len(rows)), "家", query, rows)
 
 
@@ -161,7 +209,7 @@ def circuits_contracted_at(evaluation: SelfEvaluation, params: Mapping[str, Any]
     _start, end = _period(evaluation)
     mbps = params.get("mbps")
     if not isinstance(mbps, int) or mbps < 1:
-        raise MeasureError("name the rate as a whole number of Mbit/s")
+        raise MeasureError(gettext_noop("Enter the rate as a whole number of Mbit/s."))
     circuits = Circuit.objects.with_bandwidth(end).filter(
         access_point__isnull=False,
         contracted_mbps__gte=mbps,  # type: ignore[misc]  # with_bandwidth annotates it
@@ -176,7 +224,8 @@ def circuits_contracted_at(evaluation: SelfEvaluation, params: Mapping[str, Any]
             "contracted_mbps",  # type: ignore[misc]
         )
     ]
-    query = f"access circuits contracted at {mbps} Mbit/s or more on {end}, {_scope(evaluation)}"
+    query = f"{end} 当日签约带宽不低于 {mbps} Mbit/s 的接入线路（台账，非实测），"
+    query += _scope(evaluation)
     return Measured(Decimal(len(rows)), "条", query, rows)
 
 
@@ -186,9 +235,9 @@ def months_of_period(evaluation: SelfEvaluation, params: Mapping[str, Any]) -> M
     start, end = _period(evaluation)
     inclusive = bool(params.get("inclusive", True))
     months = (end.year - start.year) * 12 + end.month - start.month + int(inclusive)
-    convention = "both months counted" if inclusive else "the first month not counted"
+    convention = "首尾两月均计入" if inclusive else "首月不计入"
     rows = [{"start": start.isoformat(), "end": end.isoformat(), "convention": convention}]
-    return Measured(Decimal(months), "个月", f"months from {start} to {end}, {convention}", rows)
+    return Measured(Decimal(months), "个月", f"{start} 至 {end} 的月数，{convention}", rows)
 
 
 @measure("amount_spent", _("Amount spent"))
@@ -208,8 +257,8 @@ def amount_spent(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Meas
             }
         )
     value = total if any(row["counted"] for row in rows) else None
-    return Measured(value, "元", "spending lines that carry a voucher number", rows)
+    return Measured(value, "元", "有会计凭证号的支出明细之和，无凭证号的不计", rows)
 
 
 def _scope(evaluation: SelfEvaluation) -> str:
-    return f"region {evaluation.region.code}" if evaluation.region else "whole site"
+    return f"区域 {evaluation.region.code}" if evaluation.region else "全平台"

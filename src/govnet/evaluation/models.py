@@ -56,6 +56,14 @@ class SourceChoices(models.TextChoices):
     OTHER = Source.OTHER.value, _("Other")
 
 
+class DenominatorChoices(models.TextChoices):
+    """``Denominator`` with the words shown to people."""
+
+    PLANNED = Denominator.PLANNED.value, _("Planned funds")
+    ADJUSTED = Denominator.ADJUSTED.value, _("Annual (adjusted) budget")
+    ARRIVED = Denominator.ARRIVED.value, _("Arrived funds")
+
+
 class SelfEvaluation(models.Model):
     """The self-evaluation of one project for one period."""
 
@@ -93,8 +101,8 @@ class SelfEvaluation(models.Model):
     denominator = models.CharField(
         _("execution rate divides by"),
         max_length=8,
-        choices=[(item.value, item.value) for item in Denominator],
-        default=Denominator.PLANNED.value,
+        choices=DenominatorChoices.choices,
+        default=DenominatorChoices.PLANNED,
     )
     stated_score = models.DecimalField(
         _("stated score"), max_digits=6, decimal_places=2, null=True, blank=True
@@ -144,6 +152,7 @@ class Fund(models.Model):
     )
     source = models.CharField(_("source"), max_length=8, choices=SourceChoices.choices)
     planned = _money(_("planned (yuan)"))
+    adjusted = _money(_("annual budget (yuan)"))
     arrived = _money(_("arrived (yuan)"))
     spent = _money(_("spent (yuan)"))
     balance = _money(_("balance (yuan)"))
@@ -208,6 +217,9 @@ class TargetIndicator(PartOfEvaluation):
         blank=True,
     )
     deviation = models.CharField(_("reason for deviation"), max_length=300, blank=True)
+    measure = models.CharField(_("measure"), max_length=60, blank=True)
+    measure_params = models.JSONField(_("parameters"), default=dict, blank=True)
+    points = models.DecimalField(_("points"), max_digits=6, decimal_places=2, null=True, blank=True)
 
     objects: models.Manager[TargetIndicator] = models.Manager()
 
@@ -270,6 +282,75 @@ class Evaluator(PartOfEvaluation):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SignOffRole(models.TextChoices):
+    """The four places of the form that are signed."""
+
+    LEADER = "leader", _("Head of the evaluation group")
+    UNIT = "unit", _("Project unit")
+    DEPARTMENT = "department", _("Supervising department")
+    FINANCE = "finance", _("Finance bureau's line section")
+
+
+class SignOff(models.Model):
+    """An opinion with its signatory and date; blank places are signed by hand on paper."""
+
+    evaluation = models.ForeignKey(
+        SelfEvaluation,
+        verbose_name=_("evaluation"),
+        on_delete=models.CASCADE,
+        related_name="sign_offs",
+    )
+    role = models.CharField(_("signed as"), max_length=10, choices=SignOffRole.choices)
+    opinion = models.CharField(_("opinion"), max_length=300, blank=True)
+    name = models.CharField(_("signatory"), max_length=60, blank=True)
+    signed_on = models.DateField(_("signed on"), null=True, blank=True)
+
+    objects: models.Manager[SignOff] = models.Manager()
+
+    class Meta:
+        verbose_name = _("sign-off")
+        verbose_name_plural = _("sign-offs")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["evaluation", "role"], name="sign_off_once_a_role")
+        ]
+
+    def __str__(self) -> str:
+        return self.get_role_display()
+
+
+class BureauFramework(models.Model):
+    """A bureau's own framework: its YAML as uploaded. A change is a new version, never an edit."""
+
+    framework_id = models.CharField(_("framework"), max_length=60)
+    version = models.DateField(_("version"))
+    name = models.CharField(_("name"), max_length=200)
+    text = models.TextField(_("YAML"))
+    uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("uploaded by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+
+    objects: models.Manager[BureauFramework] = models.Manager()
+
+    class Meta:
+        verbose_name = _("framework")
+        verbose_name_plural = _("frameworks")
+        ordering = ["framework_id", "-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["framework_id", "version"], name="framework_once_a_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.version})"
 
 
 class NarrativeSection(PartOfEvaluation):
@@ -342,7 +423,15 @@ class Snapshot(models.Model):
         ordering = ["-computed_at", "-pk"]
 
     def __str__(self) -> str:
-        return f"{self.measure}: {self.value} {self.unit}"
+        value = "—" if self.value is None else f"{self.value.normalize():f}"
+        return f"{self.measure_name}: {value} {self.unit}"
+
+    @property
+    def measure_name(self) -> str:
+        """The measure's name; its key where the measure is no longer registered."""
+        from govnet.evaluation.measures import MEASURES  # noqa: PLC0415  # it imports models
+
+        return str(MEASURES[self.measure].name) if self.measure in MEASURES else self.measure
 
 
 class Evidence(models.Model):

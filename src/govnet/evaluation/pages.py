@@ -9,25 +9,43 @@ from urllib.parse import quote
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.forms import BaseFormSet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from govnet.evaluation import printing
+from govnet.evaluation import printing, scoring
 from govnet.evaluation.audit_pages import WORD
+from govnet.evaluation.catalogue import framework_of
 from govnet.evaluation.forms import PARTS, EvidenceForm, NewForm
-from govnet.evaluation.framework import shipped_frameworks
-from govnet.evaluation.measures import MEASURES, MeasureError, freeze, verify
+from govnet.evaluation.layout import fill_all, lay_out
+from govnet.evaluation.measures import MEASURES, MeasureError, bind, freeze, verify
 from govnet.evaluation.models import Evidence, IssuedReport, SelfEvaluation, Snapshot
-from govnet.evaluation.standing import completeness, own_audit
+from govnet.evaluation.standing import completeness, goal_pairs, own_audit
 
 if TYPE_CHECKING:
     from govnet.accounts.models import User
 
 PAGE = 50
+COLUMNS = {
+    "code": gettext_lazy("code"),
+    "name": gettext_lazy("name"),
+    "acceptance_date": gettext_lazy("acceptance date"),
+    "number": gettext_lazy("number"),
+    "contracted_mbps": gettext_lazy("contracted Mbit/s"),
+    "start": gettext_lazy("from"),
+    "end": gettext_lazy("to"),
+    "convention": gettext_lazy("convention"),
+    "content": gettext_lazy("content"),
+    "amount": gettext_lazy("amount (yuan)"),
+    "voucher": gettext_lazy("voucher number"),
+    "counted": gettext_lazy("counted"),
+}
 MAX_ATTACHMENT = 20 * 1024 * 1024
 KINDS = {
     "docx": WORD,
@@ -59,10 +77,14 @@ def evaluation_list(request: HttpRequest) -> HttpResponse:
 @permission_required("evaluation.add_selfevaluation", raise_exception=True)
 def evaluation_add(request: HttpRequest) -> HttpResponse:
     """A new self-evaluation, then its form."""
-    form = NewForm(request.POST or None)
+    user = _user(request)
+    form = NewForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             evaluation = form.save()
+            notes = lay_out(evaluation, framework_of(evaluation), user)
+        for note in notes:
+            messages.warning(request, note.localized())
         return redirect("evaluation:selfevaluation_edit", evaluation.pk, PARTS[0].slug)
     return render(request, "evaluation/evaluation_add.html", {"form": form})
 
@@ -71,26 +93,43 @@ def evaluation_add(request: HttpRequest) -> HttpResponse:
 def evaluation_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The sheet with its support, our own audit, evidence and issued reports."""
     evaluation = _evaluation(request, pk)
-    own = own_audit(evaluation)
-    framework = shipped_frameworks().get(evaluation.framework)
     context = {
         "evaluation": evaluation,
+        "completeness": completeness(evaluation),
+        "measures": MEASURES.values(),
+        "indicators": evaluation.indicators.prefetch_related("evidence__snapshot__amended_by"),
+        "snapshots": [
+            (snapshot, verify(snapshot))
+            for snapshot in evaluation.snapshots.select_related("computed_by")
+        ],
+        "evidence": evaluation.evidence.select_related("snapshot", "score", "indicator"),
+        "evidence_form": EvidenceForm(evaluation),
+        "reports": evaluation.reports.defer("document", "numbers").select_related("issued_by"),
+        **_standing(request, evaluation),
+    }
+    return render(request, "evaluation/evaluation.html", context)
+
+
+def _standing(request: HttpRequest, evaluation: SelfEvaluation) -> dict[str, Any]:
+    """The audit of the report as it would be printed; a broken template is told instead."""
+    framework = framework_of(evaluation)
+    try:
+        own = own_audit(evaluation)
+    except printing.PrintingError as error:
+        messages.error(request, error.note.localized())
+        return {"own": None, "framework": framework}
+    score = own.totals.self_score
+    return {
         "own": own,
+        "framework": framework,
+        "goal_pairs": goal_pairs(own),
         "findings": [
             (finding, [own.document.quote(span) for span in finding.spans])
             for finding in own.findings
         ],
-        "grade": framework.grade(own.totals.self_score) if framework and own.rows else "",
-        "framework": framework,
+        "grade": scoring.grade(framework, score) if framework and own.lines else "",
         "pending_end": own.totals.supported + own.totals.pending,
-        "completeness": completeness(evaluation),
-        "measures": MEASURES.values(),
-        "snapshots": [(snapshot, verify(snapshot)) for snapshot in evaluation.snapshots.all()],
-        "evidence": evaluation.evidence.select_related("snapshot"),
-        "evidence_form": EvidenceForm(),
-        "reports": evaluation.reports.defer("document", "numbers"),
     }
-    return render(request, "evaluation/evaluation.html", context)
 
 
 @permission_required("evaluation.change_selfevaluation", raise_exception=True)
@@ -101,7 +140,7 @@ def evaluation_edit(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     if number is None:
         raise Http404
     current = PARTS[number]
-    form = current.form(evaluation, request.POST or None)
+    form = current.form(evaluation, _user(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             form.save()
@@ -115,7 +154,7 @@ def evaluation_edit(request: HttpRequest, pk: int, part: str) -> HttpResponse:
         "part": current,
         "parts": PARTS,
         "form": form,
-        "is_formset": current.formset is not None,
+        "is_formset": isinstance(form, BaseFormSet),
         "last": number + 1 == len(PARTS),
     }
     return render(request, "evaluation/evaluation_edit.html", context)
@@ -130,11 +169,12 @@ def measure(request: HttpRequest, pk: int) -> HttpResponse:
     if key not in MEASURES:
         raise Http404
     rate = request.POST.get("mbps", "")
-    params = {"mbps": int(rate)} if rate.isdecimal() and key == "circuits_contracted_at" else {}
+    wants_rate = key == "circuits_contracted_at" and rate.isdecimal() and len(rate) <= 9
+    params = {"mbps": int(rate)} if wants_rate else {}
     try:
         snapshot = freeze(evaluation, key, params, _user(request))
     except MeasureError as error:
-        messages.error(request, str(error))
+        messages.error(request, error.note.localized())
         return redirect(evaluation)
     return redirect("evaluation:snapshot", snapshot.pk)
 
@@ -143,14 +183,17 @@ def measure(request: HttpRequest, pk: int) -> HttpResponse:
 def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
     """A frozen value down to the rows it counted."""
     visible = SelfEvaluation.objects.restrict(_user(request))
-    found = get_object_or_404(Snapshot.objects.filter(evaluation__in=visible), pk=pk)
+    snapshots = Snapshot.objects.select_related("evaluation", "amends", "computed_by")
+    found = get_object_or_404(snapshots.filter(evaluation__in=visible), pk=pk)
     columns = list(found.inputs[0]) if found.inputs else []
     rows = [[row.get(column) for column in columns] for row in found.inputs]
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     context = {
         "snapshot": found,
-        "name": MEASURES[found.measure].name if found.measure in MEASURES else found.measure,
-        "columns": columns,
+        "name": found.measure_name,
+        "columns": [COLUMNS.get(column, column) for column in columns],
+        "amended_by": found.amended_by.first(),
+        "indicators": found.evaluation.indicators.all(),
         "page": page,
         "intact": verify(found),
     }
@@ -162,25 +205,92 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
 def attach(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep an attachment as evidence, with its hash."""
     evaluation = _evaluation(request, pk)
-    form = EvidenceForm(request.POST, request.FILES)
+    form = EvidenceForm(evaluation, request.POST, request.FILES)
     if not form.is_valid():
-        messages.error(request, _("Give a title and choose a file."))
+        for errors in form.errors.values():
+            messages.error(request, " ".join(map(str, errors)))
         return redirect(evaluation)
-    file = form.cleaned_data["attachment"]
-    if file.size > MAX_ATTACHMENT:
+    file, found = form.cleaned_data["attachment"], form.cleaned_data["snapshot"]
+    if file and file.size > MAX_ATTACHMENT:
         messages.error(request, _("The file is over %d MiB.") % (MAX_ATTACHMENT >> 20))
         return redirect(evaluation)
+    Evidence.objects.create(
+        evaluation=evaluation,
+        title=form.cleaned_data["title"],
+        attachment=file or None,
+        snapshot=found,
+        digest=found.digest if found else _digest(file),
+        **form.target,
+    )
+    return redirect(evaluation)
+
+
+def _digest(file: UploadedFile[Any]) -> str:
     digest = sha256()
     for chunk in file.chunks():
         digest.update(chunk)
     file.seek(0)
-    Evidence.objects.create(
-        evaluation=evaluation,
-        title=form.cleaned_data["title"],
-        attachment=file,
-        digest=digest.hexdigest(),
-    )
+    return digest.hexdigest()
+
+
+@require_POST
+@permission_required("evaluation.change_selfevaluation", raise_exception=True)
+def detach(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a piece of evidence away; issued reports keep naming it."""
+    visible = SelfEvaluation.objects.restrict(_user(request))
+    found = get_object_or_404(Evidence.objects.filter(evaluation__in=visible), pk=pk)
+    evaluation = found.evaluation
+    file = found.attachment
+    found.delete()
+    if file:
+        file.delete(save=False)
+    messages.success(request, _("The evidence “%s” was removed.") % found.title)
     return redirect(evaluation)
+
+
+@require_POST
+@permission_required("evaluation.change_selfevaluation", raise_exception=True)
+def measure_all(request: HttpRequest, pk: int) -> HttpResponse:
+    """Measure every bound indicator again; a different number becomes an amendment."""
+    evaluation = _evaluation(request, pk)
+    bound = list(evaluation.indicators.exclude(measure=""))
+    notes = fill_all(evaluation, bound, _user(request))
+    for note in notes:
+        messages.warning(request, note.localized())
+    messages.success(request, _("%d indicators measured.") % (len(bound) - len(notes)))
+    return redirect(evaluation)
+
+
+@require_POST
+@permission_required("evaluation.change_selfevaluation", raise_exception=True)
+def use_snapshot(request: HttpRequest, pk: int) -> HttpResponse:
+    """Print a frozen value as an indicator's actual value."""
+    visible = SelfEvaluation.objects.restrict(_user(request))
+    found = get_object_or_404(Snapshot.objects.filter(evaluation__in=visible), pk=pk)
+    wanted = request.POST.get("indicator", "")
+    rows = found.evaluation.indicators.filter(pk=wanted if wanted.isdecimal() else 0)
+    try:
+        bind(found, get_object_or_404(rows))
+    except MeasureError as error:
+        messages.error(request, error.note.localized())
+    return redirect(found.evaluation)
+
+
+@require_POST
+@permission_required("evaluation.delete_selfevaluation", raise_exception=True)
+def evaluation_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Delete a self-evaluation that was never issued."""
+    evaluation = _evaluation(request, pk)
+    if evaluation.reports.exists():
+        messages.error(request, _("It was issued: issued reports are kept, and so is it."))
+        return redirect(evaluation)
+    name = str(evaluation)
+    with transaction.atomic():
+        evaluation.evidence.all().delete()  # first, since it protects the snapshots
+        evaluation.snapshots.update(amends=None)
+        evaluation.delete()
+    messages.success(request, _("The self-evaluation “%s” was deleted.") % name)
+    return redirect("evaluation:selfevaluation_list")
 
 
 @permission_required("evaluation.view_evidence", raise_exception=True)
@@ -198,7 +308,11 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponse:
 def issue(request: HttpRequest, pk: int) -> HttpResponse:
     """Print the report and keep it as issued."""
     evaluation = _evaluation(request, pk)
-    issued = printing.issue(evaluation, _user(request))
+    try:
+        issued = printing.issue(evaluation, _user(request))
+    except printing.PrintingError as error:
+        messages.error(request, error.note.localized())
+        return redirect(evaluation)
     messages.success(request, _("Report issued: %s") % issued.digest[:12])
     return redirect(evaluation)
 
@@ -213,7 +327,7 @@ def issued_report(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     try:
         data = printing.in_format(found, f".{kind}")
     except printing.PrintingError as error:
-        messages.error(request, str(error))
+        messages.error(request, error.note.localized())
         return redirect(found.evaluation)
     return _download(data, f"{found.evaluation.slug}-{found.issued_at:%Y%m%d}.{kind}", KINDS[kind])
 

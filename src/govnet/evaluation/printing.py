@@ -7,20 +7,34 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.utils import timezone
 from docxtpl import DocxTemplate
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 
+from govnet.evaluation.answers import Facts, leaves_by_id
 from govnet.evaluation.audit.report import FundColumn, Source
-from govnet.evaluation.framework import Framework, Indicator, shipped_frameworks
-from govnet.evaluation.models import EvaluationKind, IssuedReport, SelfEvaluation
+from govnet.evaluation.catalogue import framework_of
+from govnet.evaluation.errors import ToldError, gettext_noop
+from govnet.evaluation.framework import Denominator, Framework, Indicator
+from govnet.evaluation.measures import printed
+from govnet.evaluation.models import (
+    EvaluationKind,
+    Evidence,
+    IssuedReport,
+    SelfEvaluation,
+    SignOffRole,
+)
 
 if TYPE_CHECKING:
     from docx.table import Table, _Cell
@@ -30,7 +44,7 @@ if TYPE_CHECKING:
 PDF_SECONDS = 60
 
 
-class PrintingError(Exception):
+class PrintingError(ToldError):
     """A report could not be printed; the message says what is missing."""
 
 
@@ -84,14 +98,82 @@ def numbers(evaluation: SelfEvaluation) -> dict[str, Any]:
         "score": _plain(evaluation.stated_score),
         "grade": evaluation.stated_grade,
         "evaluators": list(evaluation.evaluators.values("name", "job_title", "unit")),
+        "sign_offs": _sign_offs(evaluation),
+        "execution": _execution(evaluation),
         "filled_in_by": evaluation.filled_in_by,
         "filled_in_phone": evaluation.filled_in_phone,
-        "sections": [
-            {"title": section.title, "lines": section.body.split("\n") if section.body else []}
-            for section in evaluation.sections.all()
-        ],
+        "sections": _sections(evaluation),
         **_score_table(evaluation),
     }
+
+
+def _sections(evaluation: SelfEvaluation) -> list[dict[str, Any]]:
+    """The narrative; the annex lists what is attached and what each piece proves."""
+    sections: list[dict[str, Any]] = [
+        {"title": section.title, "lines": section.body.split("\n") if section.body else []}
+        for section in evaluation.sections.all()
+    ]
+    annex = _annex(evaluation)
+    if annex:
+        last = next((s for s in sections if s["title"].endswith("附件")), None)
+        if last is None:
+            last = {"title": "附件", "lines": []}
+            sections.append(last)
+        last["lines"] += annex
+    return sections
+
+
+def _annex(evaluation: SelfEvaluation) -> list[str]:
+    """One line a piece of evidence: 「1. 资金管理办法（佐证：分配办法）」."""
+    leaves = leaves_by_id(framework_of(evaluation))
+    proven: dict[str, list[str]] = {}
+    for piece in evaluation.evidence.select_related("score", "indicator", "snapshot"):
+        names = proven.setdefault(_piece(piece), [])
+        if piece.score is not None and piece.score.item in leaves:
+            names.append(leaves[piece.score.item].name)
+        elif piece.indicator is not None:
+            names.append(str(piece.indicator))
+    return [
+        f"{number}. {title}" + (f"（佐证：{'、'.join(names)}）" if names else "")
+        for number, (title, names) in enumerate(proven.items(), start=1)
+    ]
+
+
+def _piece(piece: Evidence) -> str:
+    if piece.snapshot is None:
+        return piece.title
+    day = timezone.localtime(piece.snapshot.computed_at).date()
+    return f"{piece.title}：平台取数 {printed(piece.snapshot)}，{day}，{piece.snapshot.digest[:12]}"
+
+
+def _sign_offs(evaluation: SelfEvaluation) -> dict[str, dict[str, str]]:
+    blank = "    年    月    日"
+    table = {role: {"opinion": "", "name": "", "day": blank} for role in SignOffRole.values}
+    for sign_off in evaluation.sign_offs.all():
+        day = sign_off.signed_on
+        table[sign_off.role] = {
+            "opinion": sign_off.opinion,
+            "name": sign_off.name,
+            "day": f"{day.year}年{day.month}月{day.day}日" if day else blank,
+        }
+    return table
+
+
+def _execution(evaluation: SelfEvaluation) -> str:
+    """The execution rate with the budget that it was divided by: three are in use."""
+    facts = Facts.of(evaluation)
+    budget, spent = facts.budget(), facts.total.spent if facts.total else None
+    if not budget or spent is None:
+        return ""
+    rate = (spent / budget * 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"{rate}%（{wan_yuan(spent)}÷{wan_yuan(budget)}，{_BUDGETS[facts.denominator]}）"
+
+
+_BUDGETS = {
+    Denominator.PLANNED: "分母为计划数",
+    Denominator.ADJUSTED: "分母为全年（调整后）预算数",
+    Denominator.ARRIVED: "分母为到位数",
+}
 
 
 def _box(evaluation: SelfEvaluation, kind: EvaluationKind) -> str:
@@ -134,9 +216,9 @@ def _indicators(evaluation: SelfEvaluation) -> list[dict[str, str]]:
 
 
 def _score_table(evaluation: SelfEvaluation) -> dict[str, Any]:
-    if not evaluation.framework:
+    framework = framework_of(evaluation)
+    if framework is None:
         return {"items": [], "framework_name": "", "points_total": "", "score_total": ""}
-    framework = shipped_frameworks()[evaluation.framework]
     scores = {entry.item: entry.self_score for entry in evaluation.scores.all()}
     items = _score_rows(framework, scores)
     return {
@@ -181,7 +263,12 @@ def _group_cells(
 def render_docx(data: Mapping[str, Any]) -> bytes:
     """The Word form of stored numbers; what they hold is text, never a template."""
     template = DocxTemplate(_template())
-    template.render(dict(data), autoescape=True)
+    try:
+        template.render(dict(data), autoescape=True, jinja_env=SandboxedEnvironment())
+    except (TemplateError, SecurityError) as error:
+        raise PrintingError(
+            gettext_noop("The Word template has an error: %(error)s"), error=str(error)
+        ) from error
     for table in template.docx.tables:
         _merge_groups(table)
     buffer = io.BytesIO()
@@ -232,7 +319,9 @@ def as_pdf(document: bytes) -> bytes:
     """
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
-        raise PrintingError("PDF needs LibreOffice: apt-get install libreoffice-writer-nogui")
+        raise PrintingError(
+            gettext_noop("PDF needs LibreOffice: apt-get install libreoffice-writer-nogui")
+        )
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "report.docx"
         source.write_bytes(document)
@@ -251,7 +340,9 @@ def as_pdf(document: bytes) -> bytes:
             subprocess.run(argv, check=True, capture_output=True, timeout=PDF_SECONDS)  # noqa: S603
             return source.with_suffix(".pdf").read_bytes()
         except (subprocess.SubprocessError, OSError) as error:
-            raise PrintingError("LibreOffice could not convert the report") from error
+            raise PrintingError(
+                gettext_noop("LibreOffice could not convert the report.")
+            ) from error
 
 
 def in_format(issued: IssuedReport, suffix: str) -> bytes:
@@ -270,7 +361,8 @@ def in_format(issued: IssuedReport, suffix: str) -> bytes:
             return score_workbook(issued.numbers)
         case _:
             raise PrintingError(
-                f"cannot print {suffix or 'a file without suffix'}: docx, pdf or xlsx"
+                gettext_noop("A report is printed as .docx, .pdf or .xlsx, not as “%(suffix)s”."),
+                suffix=suffix,
             )
 
 

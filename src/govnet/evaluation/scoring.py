@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
+from govnet.evaluation.errors import ToldError, gettext_noop
 from govnet.evaluation.framework import (
     Bands,
     Checklist,
@@ -30,7 +31,7 @@ ZERO = Decimal(0)
 CENT = Decimal("0.01")
 
 
-class ScoringError(ValueError):
+class ScoringError(ToldError):
     """An answer does not fit its rule; the message says which and what would fit."""
 
 
@@ -94,7 +95,12 @@ def score(indicator: Indicator, answer: Answer) -> Score:  # noqa: PLR0911  # on
             option = rule.options[_chosen(answer, len(rule.options), indicator.name)]
             return Score(rounded(option.points), option.text)
         case Bands() as rule:
-            return _bands(rule, _required(answer.actual, indicator.name, "a percentage"))
+            return _bands(
+                rule,
+                _required(
+                    answer.actual, indicator.name, gettext_noop("%(name)s: enter a percentage")
+                ),
+            )
         case Proportional():
             return _proportional(points, *_pair(answer, indicator.name))
         case LowerIsBetter() as rule:
@@ -108,30 +114,36 @@ def score(indicator: Indicator, answer: Answer) -> Score:  # noqa: PLR0911  # on
         case OwnIndicators() as rule:
             return _own_indicators(rule, points, answer, indicator.name)
         case None:
-            raise ScoringError(f"{indicator.name}: a group is not scored itself")
+            raise ScoringError(
+                gettext_noop("%(name)s: a group is not scored itself"), name=indicator.name
+            )
 
 
 def _required(value: Decimal | None, name: str, what: str) -> Decimal:
     if value is None:
-        raise ScoringError(f"{name}: needs {what}")
+        raise ScoringError(what, name=name)
     return value
 
 
 def _pair(answer: Answer, name: str) -> tuple[Decimal, Decimal]:
-    target = _required(answer.target, name, "a target value")
-    return target, _required(answer.actual, name, "an actual value")
+    target = _required(answer.target, name, gettext_noop("%(name)s: enter a target value"))
+    return target, _required(answer.actual, name, gettext_noop("%(name)s: enter an actual value"))
 
 
 def _chosen(answer: Answer, count: int, name: str) -> int:
     if answer.chosen is None or not 0 <= answer.chosen < count:
-        raise ScoringError(f"{name}: choose one of {count} answers")
+        raise ScoringError(
+            gettext_noop("%(name)s: choose one of %(count)d answers"), name=name, count=count
+        )
     return answer.chosen
 
 
 def _checklist(rule: Checklist, answer: Answer) -> Score:
     unknown = [number for number in answer.held if not 0 <= number < len(rule.parts)]
     if unknown:
-        raise ScoringError(f"the checklist has no part {unknown[0] + 1}")
+        raise ScoringError(
+            gettext_noop("the checklist has no part %(number)d"), number=unknown[0] + 1
+        )
     held = [part.points for number, part in enumerate(rule.parts) if number in answer.held]
     return Score(rounded(sum(held, ZERO)), " + ".join(str(p) for p in held) or "0")
 
@@ -167,10 +179,16 @@ def _lower_is_better(
 def _deductions(rule: Deductions, points: Decimal, answer: Answer) -> Score:
     for number, cost in answer.deducted.items():
         if not 0 <= number < len(rule.parts):
-            raise ScoringError(f"there is no deduction {number + 1}")
+            raise ScoringError(gettext_noop("there is no deduction %(number)d"), number=number + 1)
         part = rule.parts[number]
         if not part.least <= cost <= part.most:
-            raise ScoringError(f"{part.text}: deduct {part.least} to {part.most}, not {cost}")
+            raise ScoringError(
+                gettext_noop("%(fault)s: deduct %(least)s to %(most)s, not %(cost)s"),
+                fault=part.text,
+                least=str(part.least),
+                most=str(part.most),
+                cost=str(cost),
+            )
     costs = [answer.deducted[number] for number in sorted(answer.deducted)]
     left = max(points - sum(costs, ZERO), ZERO)
     return Score(rounded(left), " − ".join(str(value) for value in [points, *costs]))
@@ -179,18 +197,30 @@ def _deductions(rule: Deductions, points: Decimal, answer: Answer) -> Score:
 def _qualitative(rule: Qualitative, points: Decimal, answer: Answer, name: str) -> Score:
     number = _chosen(answer, len(rule.tiers), name)
     tier = rule.tiers[number]
-    share = _required(answer.share, name, f"a share from {tier.least} to {tier.most}")
+    share = _required(answer.share, name, gettext_noop("%(name)s: enter the share of the points"))
     # Only the best tier includes its upper end: the next tier begins there.
     above = share > tier.most or (number > 0 and share == tier.most)
     if share < tier.least or above:
-        raise ScoringError(f"{name}: {tier.text} gives {tier.least} to {tier.most}, not {share}")
+        raise ScoringError(
+            gettext_noop("%(name)s: %(tier)s gives %(least)s to %(most)s, not %(share)s"),
+            name=name,
+            tier=tier.text,
+            least=str(tier.least),
+            most=str(tier.most),
+            share=str(share),
+        )
     return Score(rounded(points * share), f"{tier.text} {share * 100}% × {points}")
 
 
 def _own_indicators(rule: OwnIndicators, points: Decimal, answer: Answer, name: str) -> Score:
     given = sum((own.points for own in answer.own), ZERO)
     if given != points:
-        raise ScoringError(f"{name}: its indicators have {given} points, not {points}")
+        raise ScoringError(
+            gettext_noop("%(name)s: its indicators have %(given)s points, not %(points)s"),
+            name=name,
+            given=str(given),
+            points=str(points),
+        )
     ceiling = LowerIsBetter(kind="lower_is_better", variant=rule.ceiling_variant)
     scores = [
         _lower_is_better(ceiling, own.points, own.target, own.actual)

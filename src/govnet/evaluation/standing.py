@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from govnet.evaluation.answers import Facts, known_score, leaves_by_id
 from govnet.evaluation.audit.document import Document
+from govnet.evaluation.audit.pairing import clauses, paired
 from govnet.evaluation.audit.readers import docx
-from govnet.evaluation.audit.registry import Finding
+from govnet.evaluation.audit.registry import Finding, Severity
 from govnet.evaluation.audit.report import Report
 from govnet.evaluation.audit.runner import audit_document
-from govnet.evaluation.models import SelfEvaluation
+from govnet.evaluation.catalogue import framework_of
+from govnet.evaluation.models import Evidence, ScoreEntry, SelfEvaluation
 from govnet.evaluation.printing import numbers, render_docx
-from govnet.evaluation.scoring import Totals
+from govnet.evaluation.scoring import Score, Totals
 from govnet.evaluation.sheet import SheetRow, sheet, sheet_totals
 
 
@@ -38,22 +41,79 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True)
+class SheetLine:
+    """A row of the sheet with what is stored behind it.
+
+    Attributes:
+        row: the printed item, its score and its support.
+        entry: the stored item; None where the print holds one that is not stored.
+        evidence: what backs it.
+        computed: what its rule gives for what is known.
+    """
+
+    row: SheetRow
+    entry: ScoreEntry | None
+    evidence: list[Evidence]
+    computed: Score | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the self-score is not what the rule gives."""
+        return self.computed is not None and self.computed.points != self.row.score
+
+
+@dataclass(frozen=True, slots=True)
 class Own:
     """The audit of a self-evaluation as it would be printed now."""
 
     document: Document
     report: Report
     findings: list[Finding]
-    rows: list[SheetRow]
+    lines: list[SheetLine]
     totals: Totals
+
+    @property
+    def majors(self) -> int:
+        """How many findings are proven contradictions."""
+        return sum(finding.severity is Severity.MAJOR for finding in self.findings)
 
 
 def own_audit(evaluation: SelfEvaluation) -> Own:
-    """Print, read back, audit."""
+    """Print, read back, audit.
+
+    Raises:
+        PrintingError: the officer's own Word template has an error.
+    """
     document = docx.read(render_docx(numbers(evaluation)))
     report, findings = audit_document(document)
     rows = sheet(report, findings)
-    return Own(document, report, findings, rows, sheet_totals(rows))
+    lines = _lines(evaluation, rows)
+    return Own(document, report, findings, lines, sheet_totals(rows))
+
+
+def _lines(evaluation: SelfEvaluation, rows: list[SheetRow]) -> list[SheetLine]:
+    leaves = leaves_by_id(framework_of(evaluation))
+    entries = list(evaluation.scores.prefetch_related("evidence"))
+    by_name = {leaves[e.item].name: e for e in entries if e.item in leaves}
+    facts = Facts.of(evaluation)
+    lines = []
+    for row in rows:
+        entry = by_name.get(row.item.name.squeezed)
+        computed = known_score(leaves[entry.item], entry, facts) if entry else None
+        lines.append(SheetLine(row, entry, list(entry.evidence.all()) if entry else [], computed))
+    return lines
+
+
+def goal_pairs(own: Own) -> list[tuple[str, str]]:
+    """Each sentence of the expected goal with the clause of the result that takes it up."""
+    report = own.report
+    if report.goal is None:
+        return []
+    results = (
+        clauses(own.document, report.goal_result.span) if report.goal_result is not None else []
+    )
+    goals = clauses(own.document, report.goal.span, "。；;")
+    return [(goal.text, result.text if result else "") for goal, result in paired(goals, results)]
 
 
 _COVER = (

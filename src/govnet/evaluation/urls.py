@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from govnet.evaluation import audit_pages, pages
+from govnet.evaluation import audit_pages, framework_pages, pages
 
 app_name = "evaluation"
 urlpatterns = [
@@ -11,11 +11,17 @@ urlpatterns = [
     path("<int:pk>/", pages.evaluation_page, name="selfevaluation"),
     path("<int:pk>/edit/<slug:part>/", pages.evaluation_edit, name="selfevaluation_edit"),
     path("<int:pk>/measure/", pages.measure, name="measure"),
+    path("<int:pk>/measure-all/", pages.measure_all, name="measure_all"),
+    path("<int:pk>/delete/", pages.evaluation_delete, name="selfevaluation_delete"),
     path("<int:pk>/attach/", pages.attach, name="attach"),
     path("<int:pk>/issue/", pages.issue, name="issue"),
     path("snapshots/<int:pk>/", pages.snapshot, name="snapshot"),
+    path("snapshots/<int:pk>/use/", pages.use_snapshot, name="use_snapshot"),
+    path("evidence/<int:pk>/remove/", pages.detach, name="detach"),
     path("evidence/<int:pk>/", pages.evidence, name="evidence"),
     path("reports/<int:pk>/<slug:kind>/", pages.issued_report, name="issued_report"),
+    path("frameworks/", framework_pages.framework_list, name="framework_list"),
+    path("frameworks/<slug:id_>/", framework_pages.framework, name="framework"),
     path("audit/", audit_pages.audit_list, name="audit_list"),
     path("audit/<int:pk>/", audit_pages.batch, name="audit_batch"),
     path("audit/<int:pk>/delete/", audit_pages.delete_batch, name="audit_batch_delete"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.registry import Check, Finding, Severity
 from govnet.evaluation.audit.report import Report, ScoreItem
+from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.framework import Framework, Indicator
 
 _ID = "FRM-01"
@@ -18,7 +19,9 @@ def compare(report: Report, framework: Framework) -> list[Finding]:
     A report without a score table is not judged; ``Report.unread`` says so.
     """
     if not report.items:
-        report.unread.append(f"no score table to compare with {framework.id}")
+        report.unread.append(
+            Note(gettext_noop("no score table to compare with %(id)s"), {"id": framework.id})
+        )
         return []
     wanted = {leaf.name: leaf for leaf in framework.leaves()}
     found = {item.name.squeezed: item for item in report.items}

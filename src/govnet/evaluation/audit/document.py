@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from govnet.evaluation.errors import Note
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -53,7 +55,7 @@ class Document:
 
     text: str
     blocks: list[Cell | Table]
-    unread: list[str] = field(default_factory=list)
+    unread: list[Note] = field(default_factory=list)
     region: Span | None = None
 
     @property

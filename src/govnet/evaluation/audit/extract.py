@@ -31,6 +31,7 @@ from govnet.evaluation.audit.report import (
     Source,
     SpendingLine,
 )
+from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.quantity import is_blank, is_misread, parse_amount, parse_quantity
 
 Row = list[Cell]
@@ -231,7 +232,14 @@ def _set_fund(
     if yuan is not None:
         report.funds[column, source] = Amount(yuan, value, label)
     elif not is_blank(value.text):
-        report.unread.append(f"not an amount: {label.squeezed}: {value.squeezed[:40]}")
+        report.unread.append(_not_an_amount(label, value))
+
+
+def _not_an_amount(label: Cell, value: Cell) -> Note:
+    return Note(
+        gettext_noop("not an amount: %(label)s: %(text)s"),
+        {"label": label.squeezed[:40], "text": value.squeezed[:40]},
+    )
 
 
 _BUDGET_COLUMNS = ("年初预算数", "全年预算数", "全年执行数", "分值", "执行率", "得分")
@@ -296,7 +304,7 @@ def _spending(report: Report, rows: list[Row], default: str) -> None:
             continue  # a page break repeats the head
         yuan = parse_amount(row[1].text, unit)
         if yuan is None and not is_blank(row[1].text):
-            report.unread.append(f"not an amount: {row[0].squeezed[:40]}: {row[1].squeezed[:40]}")
+            report.unread.append(_not_an_amount(row[0], row[1]))
         amount = None if yuan is None else Amount(yuan, row[1], row[0])
         if row[0].squeezed in {"支出合计", "合计", "总计"}:
             report.spending_total = amount
@@ -499,19 +507,25 @@ def _sign_offs(report: Report, rows: list[Row]) -> None:
         text = re.split("填报人", "".join(cell.squeezed for cell in row))[0]
         match = re.match(r"(评价组组长|项目单位意见|主管部门意见|财政部门\S*?意见)", text)
         if match:
-            said = _said(text)
-            report.sign_offs.append(SignOff(row[0], not said, match[1], said))
+            report.sign_offs.append(_sign_off(row[0], match[1], text))
 
 
-_SIGN_OFF_LABELS = re.compile(
-    r"(?:项目|主管|财政|归口|单位|部门|业务|科室|评价组)*(?:负责人|组长|意见)(?:[(](?:签字|签章|盖章)[)])?:"
-    r"|年月日"
+_SIGN_OFF = re.compile(
+    r"(?P<opinion>.*?)(?:(?:项目|主管|财政|归口|单位|部门|业务|科室|评价组)*(?:负责人|组长)?"
+    r"[(](?:签字|签章|盖章)[)]:?(?P<name>.*?))?"
+    r"(?:(?P<day>20\d{2}年\d{1,2}月\d{1,2}日)|年月日)?"
 )
 
 
-def _said(text: str) -> str:
-    """What stands in a sign-off beside its printed labels."""
-    return re.sub(r"\s+", " ", _SIGN_OFF_LABELS.sub(" ", text)).strip()
+def _sign_off(label: Cell, role: str, text: str) -> SignOff:
+    """Opinion before the signatory's label, name behind it, date last."""
+    match = _SIGN_OFF.fullmatch(text.removeprefix(role).lstrip(":"))
+    parts = match.groupdict() if match else {"opinion": text, "name": None, "day": None}
+    opinion, name = parts["opinion"] or "", parts["name"] or ""
+    found = _DATE.search(parts["day"]) if parts["day"] else None
+    day = _date(found) if found else None
+    blank = not (opinion or name.strip("年月日:") or day)
+    return SignOff(label, blank, role, opinion, name, day)
 
 
 def _totals(report: Report) -> None:
@@ -545,7 +559,9 @@ def _misread(report: Report) -> None:
     """Letters among digits are an OCR slip: said, and no figure is made of them."""
     cells = [cell for row in report.indicators for cell in (row.target, row.actual)]
     report.unread.extend(
-        f"letters in a figure (OCR?): {cell.squeezed}" for cell in cells if is_misread(cell.text)
+        Note(gettext_noop("letters in a figure (OCR?): %(text)s"), {"text": cell.squeezed})
+        for cell in cells
+        if is_misread(cell.text)
     )
 
 

@@ -10,6 +10,7 @@ import re
 
 from govnet.evaluation.audit.document import Cell, Span
 from govnet.evaluation.audit.report import Amount, FundColumn, Report, Source
+from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.quantity import parse_amount
 
 _LABELS = (
@@ -66,10 +67,22 @@ def _after_label(cell: Cell, label: str, unit: str) -> Amount | None:
 
 
 _PARTS = (
-    ("计划安排.{0,12}实际到位|全年预算数.{0,12}全年执行数", "the fund table"),
-    ("支出内容.{0,12}实际支出数", "the spending detail"),
-    ("(?:指标内容|三级指标).{0,12}(?:目标|指标).{0,8}实际完成值", "the indicators"),
-    ("三级指标(?:分值)?.{0,12}评价标准.{0,8}得分", "the score table"),
+    (
+        "计划安排.{0,12}实际到位|全年预算数.{0,12}全年执行数",
+        gettext_noop("the fund table has a head but its cells cannot be told apart"),
+    ),
+    (
+        "支出内容.{0,12}实际支出数",
+        gettext_noop("the spending detail has a head but its cells cannot be told apart"),
+    ),
+    (
+        "(?:指标内容|三级指标).{0,12}(?:目标|指标).{0,8}实际完成值",
+        gettext_noop("the indicators have a head but their cells cannot be told apart"),
+    ),
+    (
+        "三级指标(?:分值)?.{0,12}评价标准.{0,8}得分",
+        gettext_noop("the score table has a head but its cells cannot be told apart"),
+    ),
 )
 
 
@@ -82,4 +95,4 @@ def _say_what_is_unread(report: Report) -> None:
     )
     for (head, name), was_read in zip(_PARTS, read, strict=True):
         if not was_read and report.document.squeezed.find(head):
-            report.unread.append(f"{name}: its head stands in the text, its cells do not part")
+            report.unread.append(Note(name))

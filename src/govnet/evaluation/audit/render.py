@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import html
 import io
 import json
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
@@ -16,7 +18,9 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
+import govnet
 from govnet.evaluation.audit.runner import AuditedFile, AuditedFinding, Status
+from govnet.evaluation.errors import Note
 
 SEVERITIES = {"major": "重大", "minor": "一般", "query": "提请说明"}
 
@@ -32,13 +36,27 @@ class Format(StrEnum):
 
 def as_json(results: Sequence[AuditedFile]) -> str:
     """One object a file; places are offsets into ``text`` of the normalised document."""
-    rows = [{key: value for key, value in asdict(r).items() if key != "text"} for r in results]
+    rows = [
+        {key: value for key, value in asdict(result).items() if key != "text"}
+        | {"unread": [str(note) for note in result.unread]}
+        for result in results
+    ]
     return json.dumps(rows, ensure_ascii=False, indent=1)
 
 
 def as_text(results: Sequence[AuditedFile]) -> str:
     """What a person reads on a terminal."""
     return "\n".join(_file_text(result) for result in results) + "\n" + summary(results)
+
+
+_CATALOGUE = gettext.translation(
+    "django", Path(govnet.__file__).parent / "locale", ["zh_Hans"], fallback=True
+)
+
+
+def _chinese(note: Note) -> str:
+    """The note in Chinese as all of this output, without Django's settings."""
+    return _CATALOGUE.gettext(note.message) % note.params
 
 
 def summary(results: Sequence[AuditedFile]) -> str:
@@ -51,7 +69,7 @@ def summary(results: Sequence[AuditedFile]) -> str:
 
 def _file_text(result: AuditedFile) -> str:
     lines = [f"■ {result.file}"]
-    lines.extend(f"  ! 未读：{reason}" for reason in result.unread)
+    lines.extend(f"  ! 未读：{_chinese(note)}" for note in result.unread)
     if result.status is Status.CLEAN:
         lines.append("  没有发现问题。")
     for finding in result.findings:
@@ -72,7 +90,7 @@ def as_html(results: Sequence[AuditedFile]) -> str:
     parts = [_HTML_HEAD, f"<p>{html.escape(summary(results))}</p>"]
     for result in results:
         parts.append(f"<h2>{html.escape(result.file)}</h2>")
-        parts.extend(f"<p>未读：{html.escape(reason)}</p>" for reason in result.unread)
+        parts.extend(f"<p>未读：{html.escape(_chinese(note))}</p>" for note in result.unread)
         if result.findings:
             parts.append("<table><tr><th>级别<th>检查<th>问题<th>引文<th>算式</tr>")
             parts.extend(_html_row(finding) for finding in result.findings)
@@ -122,7 +140,17 @@ def as_xlsx(results: Sequence[AuditedFile]) -> bytes:
 
 def _xlsx_rows(result: AuditedFile) -> list[tuple[str, ...]]:
     if not result.findings:
-        return [(result.file, result.status.value, "", "", "；".join(result.unread), "", "")]
+        return [
+            (
+                result.file,
+                result.status.value,
+                "",
+                "",
+                "；".join(map(_chinese, result.unread)),
+                "",
+                "",
+            )
+        ]
     return [
         (
             result.file,

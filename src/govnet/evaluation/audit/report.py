@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from govnet.evaluation.audit.document import Cell, Document, Span
+from govnet.evaluation.errors import Note
 from govnet.evaluation.quantity import Operator, Quantity, meets
 
 
@@ -165,12 +166,14 @@ class Evaluator:
 
 @dataclass(frozen=True, slots=True)
 class SignOff:
-    """A place for a signature, opinion or seal; ``said`` is what was written there."""
+    """A place for a signature, opinion or seal, and what was written there."""
 
     label: Cell
     is_blank: bool
     role: str = ""
-    said: str = ""
+    opinion: str = ""
+    name: str = ""
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,7 @@ class Report:
     evaluators: list[Evaluator] = field(default_factory=list)
     sign_offs: list[SignOff] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
+    unread: list[Note] = field(default_factory=list)
 
     @property
     def is_known(self) -> bool:

@@ -18,11 +18,14 @@ from govnet.evaluation.audit.extract import extract, forms
 from govnet.evaluation.audit.readers.detect import SUFFIXES, UnreadableError, read_document
 from govnet.evaluation.audit.registry import CHECKS, Finding, audit
 from govnet.evaluation.audit.report import Report
+from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.framework import Framework
 
 FILE_SECONDS = 30
 WORKER_MIB = 1024
-NOTHING_KNOWN = "none of the known forms was recognised: nothing could be checked"
+NOTHING_KNOWN = Note(
+    gettext_noop("none of the known forms was recognised: nothing could be checked")
+)
 
 
 class Status(StrEnum):
@@ -62,7 +65,7 @@ class AuditedFile:
     status: Status
     facts: dict[str, str] = field(default_factory=dict)
     findings: list[AuditedFinding] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
+    unread: list[Note] = field(default_factory=list)
     text: str = ""
 
 
@@ -82,15 +85,16 @@ def audit_file(path: Path, framework: Framework | None = None) -> AuditedFile:
     try:
         return _audited(path, framework)
     except UnreadableError as error:
-        return _unreadable(path, str(error))
+        return AuditedFile(str(path), Status.UNREADABLE, unread=list(error.notes))
     except MemoryError:
-        return _unreadable(path, "needs too much memory")
+        return _unreadable(path, gettext_noop("needs too much memory"))
     except OSError as error:
-        return _unreadable(path, error.strerror or "cannot open")
+        reason = error.strerror or ""
+        return _unreadable(path, gettext_noop("cannot be opened: %(reason)s"), reason=reason)
 
 
-def _unreadable(path: Path, reason: str) -> AuditedFile:
-    return AuditedFile(str(path), Status.UNREADABLE, unread=[reason])
+def _unreadable(path: Path, message: str, **params: str | float) -> AuditedFile:
+    return AuditedFile(str(path), Status.UNREADABLE, unread=[Note(message, params)])
 
 
 def _audited(path: Path, framework: Framework | None) -> AuditedFile:
@@ -107,7 +111,7 @@ def _audited(path: Path, framework: Framework | None) -> AuditedFile:
         status=Status.FINDINGS if findings else Status.CLEAN,
         facts=_facts_of_forms(reports),
         findings=[_written_out(document, finding) for finding in findings],
-        unread=list(dict.fromkeys(unread)),
+        unread=list({str(note): note for note in unread}.values()),
         text=document.text,
     )
 
@@ -197,6 +201,6 @@ def _result(future: Future[AuditedFile], path: Path, seconds: float) -> AuditedF
     try:
         return future.result()
     except TimeoutError:
-        return _unreadable(path, f"took over {seconds:g} s")
+        return _unreadable(path, gettext_noop("took over %(seconds)g s"), seconds=seconds)
     except (ProcessExpired, MemoryError):
-        return _unreadable(path, "the reader died (out of memory?)")
+        return _unreadable(path, gettext_noop("the reader died (out of memory?)"))

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from govnet.evaluation.audit.document import squeeze
 from govnet.evaluation.audit.registry import Finder, Finding, Severity, check
 from govnet.evaluation.audit.report import Report
 
+_PROVES = re.compile(r"[(]佐证:([^()]+)[)]")
 _ASKS_EVIDENCE = re.compile(r"需提供[^。]{0,12}(?:佐证|资料|方案|材料|依据)")
 
 
@@ -25,11 +27,16 @@ def evidence(report: Report, finding: Finder) -> Iterator[Finding]:
         return
     following = report.document.quote(annex.body).lstrip()
     if following and not re.match(r"附件\s*\d+\s*-\s*\d+|一级\s*指标", following):
-        return  # something is attached; whether it proves the item is for a person to say
+        # Something is attached. A list that says what each annex proves is taken at its word;
+        # whether an annex without such a word proves an item is for a person to say.
+        proven = "".join(_PROVES.findall(squeeze(following)))
+        asked = [item for item in asked if proven and item.name.squeezed not in proven]
+        if not asked:
+            return
     total = sum((item.points for item in asked), Decimal(0))
     scored = sum((item.score or Decimal(0) for item in asked), Decimal(0))
     yield finding(
-        f"{len(asked)} 项评分标准要求佐证，附件为空。",
+        f"{len(asked)} 项评分标准要求佐证，附件{'中没有' if following[:1].isdigit() else '为空'}。",
         asked[0].standard,
         annex.title,
         *(item.span for item in asked[1:]),

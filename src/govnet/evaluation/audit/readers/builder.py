@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from govnet.evaluation.audit.document import Cell, Document, Span, Table
+from govnet.evaluation.errors import Note, gettext_noop
 
 # A table larger than any report's: bounds memory, and the rest is told as unread.
 MAX_ROWS = 20_000
+MACROS = Note(gettext_noop("macros: not run, not read"))
 
 
 class DocumentBuilder:
@@ -17,7 +19,7 @@ class DocumentBuilder:
         self._parts: list[str] = []
         self._length = 0
         self._blocks: list[Cell | Table] = []
-        self.unread: list[str] = []
+        self.unread: list[Note] = []
 
     def paragraph(self, text: str) -> None:
         """Add a paragraph; blank ones are left out."""
@@ -29,7 +31,12 @@ class DocumentBuilder:
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Add a table; cells are parted by tabs in the canonical text."""
         if len(rows) > MAX_ROWS:
-            self.unread.append(f"a table of over {MAX_ROWS} rows: the rest was not read")
+            self.unread.append(
+                Note(
+                    gettext_noop("a table of over %(rows)d rows: the rest was not read"),
+                    {"rows": MAX_ROWS},
+                )
+            )
         table = []
         for row in rows[:MAX_ROWS]:
             cells = []

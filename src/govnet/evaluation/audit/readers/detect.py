@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from govnet.evaluation.audit.document import Document
+from govnet.evaluation.errors import Note, gettext_noop
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A report of 300 pages unpacks to a few MiB; more is a bomb or a picture album.
@@ -17,7 +18,15 @@ SUFFIXES = frozenset({".txt", ".md", ".docx", ".xlsx", ".pdf", ".html", ".htm", 
 
 
 class UnreadableError(Exception):
-    """A file cannot be read; the message says why, for the person who sent it."""
+    """A file cannot be read; the notes say why, for the person who sent it."""
+
+    def __init__(self, *notes: Note) -> None:
+        self.notes = notes
+        super().__init__("; ".join(map(str, notes)))
+
+
+def _unreadable(message: str, **params: str | float) -> UnreadableError:
+    return UnreadableError(Note(message, params))
 
 
 def read_document(path: Path) -> Document:
@@ -28,10 +37,12 @@ def read_document(path: Path) -> Document:
     """
     size = path.stat().st_size
     if size == 0:
-        raise UnreadableError("the file is empty")
+        raise _unreadable(gettext_noop("the file is empty"))
     if size > MAX_FILE_BYTES:
-        raise UnreadableError(
-            f"{size / 2**20:.0f} MiB is over the limit of {MAX_FILE_BYTES >> 20} MiB"
+        raise _unreadable(
+            gettext_noop("%(size)d MiB is over the limit of %(limit)d MiB"),
+            size=size >> 20,
+            limit=MAX_FILE_BYTES >> 20,
         )
     data = path.read_bytes()
     kind = detect(data)
@@ -39,11 +50,13 @@ def read_document(path: Path) -> Document:
     try:
         document: Document = reader.read(data)
     except UnicodeDecodeError as error:
-        raise UnreadableError("neither UTF-8 nor GB18030 text") from error
+        raise _unreadable(gettext_noop("neither UTF-8 nor GB18030 text")) from error
     except Exception as error:  # the readers' libraries raise anything on damaged input
-        raise UnreadableError(f"damaged {kind} file ({type(error).__name__})") from error
+        raise _unreadable(
+            gettext_noop("damaged %(kind)s file (%(error)s)"), kind=kind, error=type(error).__name__
+        ) from error
     if not document.squeezed.text:
-        raise UnreadableError("; ".join(document.unread) or "no text in the file")
+        raise UnreadableError(*(document.unread or [Note(gettext_noop("no text in the file"))]))
     return document
 
 
@@ -58,14 +71,14 @@ def detect(data: bytes) -> str:
     if data.startswith(b"%PDF"):
         return "pdf"
     if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise UnreadableError(
-            "an old .doc/.xls or a password-protected file: save it as .docx or .xlsx"
+        raise _unreadable(
+            gettext_noop("an old .doc/.xls or a password-protected file: save it as .docx or .xlsx")
         )
     head = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml")) or b"<body" in head:
         return "html"
     if b"\x00" in data[:4096] and data[:2] not in {b"\xff\xfe", b"\xfe\xff"}:
-        raise UnreadableError("a binary file of an unknown kind")
+        raise _unreadable(gettext_noop("a binary file of an unknown kind"))
     return "text"
 
 
@@ -74,13 +87,15 @@ def _detect_zip(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
     except zipfile.BadZipFile as error:
-        raise UnreadableError("a damaged Office file") from error
+        raise _unreadable(gettext_noop("a damaged Office file")) from error
     unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(len(data), 1):
-        raise UnreadableError(f"unpacks to {unpacked / 2**20:.0f} MiB: refused as a zip bomb")
+        raise _unreadable(
+            gettext_noop("unpacks to %(size)d MiB: refused as a zip bomb"), size=unpacked >> 20
+        )
     names = {member.filename for member in members}
     if "word/document.xml" in names:
         return "docx"
     if "xl/workbook.xml" in names:
         return "xlsx"
-    raise UnreadableError("a zip archive that is neither .docx nor .xlsx")
+    raise _unreadable(gettext_noop("a zip archive that is neither .docx nor .xlsx"))

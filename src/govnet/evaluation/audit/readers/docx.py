@@ -10,7 +10,7 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 
 from govnet.evaluation.audit.document import Document
-from govnet.evaluation.audit.readers.builder import DocumentBuilder
+from govnet.evaluation.audit.readers.builder import MACROS, DocumentBuilder
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -28,7 +28,7 @@ def read(data: bytes) -> Document:
     # Not docx.Document(): it refuses the content type of a .docm.
     package = OpcPackage.open(io.BytesIO(data))
     if any(str(part.partname).endswith("vbaProject.bin") for part in package.iter_parts()):
-        builder.unread.append("macros: not run, not read")
+        builder.unread.append(MACROS)
     body = parse_xml(package.main_document_part.blob).find(qn("w:body"))
     for element in () if body is None else body.iterchildren():
         if element.tag == qn("w:p"):

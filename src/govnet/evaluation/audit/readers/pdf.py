@@ -10,6 +10,7 @@ import pdfplumber
 
 from govnet.evaluation.audit.document import Document
 from govnet.evaluation.audit.readers.builder import DocumentBuilder
+from govnet.evaluation.errors import Note, gettext_noop
 
 if TYPE_CHECKING:
     from pdfplumber.page import Page
@@ -23,13 +24,26 @@ def read(data: bytes) -> Document:
     builder = DocumentBuilder()
     with pdfplumber.open(io.BytesIO(data)) as pdf:
         if len(pdf.pages) > MAX_PAGES:
-            builder.unread.append(f"{len(pdf.pages)} pages: only the first {MAX_PAGES} were read")
+            builder.unread.append(
+                Note(
+                    gettext_noop("%(pages)d pages: only the first %(most)d were read"),
+                    {"pages": len(pdf.pages), "most": MAX_PAGES},
+                )
+            )
+        scanned = []
         for number, page in enumerate(pdf.pages[:MAX_PAGES], start=1):
             if page.chars:
                 _page(builder, page)
             else:
-                builder.unread.append(f"page {number} has no text (scanned?)")
+                scanned.append(str(number))
             page.close()  # frees the page's parsed objects
+    if scanned:
+        builder.unread.append(
+            Note(
+                gettext_noop("no text on page %(pages)s (scanned?)"),
+                {"pages": ", ".join(scanned[:20]) + (" …" if len(scanned) > 20 else "")},
+            )
+        )
     return builder.build()
 
 

@@ -12,7 +12,8 @@ from itertools import islice
 from openpyxl import load_workbook
 
 from govnet.evaluation.audit.document import Document
-from govnet.evaluation.audit.readers.builder import MAX_ROWS, DocumentBuilder
+from govnet.evaluation.audit.readers.builder import MACROS, MAX_ROWS, DocumentBuilder
+from govnet.evaluation.errors import Note, gettext_noop
 
 
 def read(data: bytes) -> Document:
@@ -20,7 +21,7 @@ def read(data: bytes) -> Document:
     builder = DocumentBuilder()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if "xl/vbaProject.bin" in archive.namelist():
-            builder.unread.append("macros: not run, not read")
+            builder.unread.append(MACROS)
     workbook = load_workbook(io.BytesIO(data), data_only=True, read_only=True, keep_links=False)
     try:
         for sheet in workbook.worksheets:
@@ -29,7 +30,9 @@ def read(data: bytes) -> Document:
                 sheet.reset_dimensions()
                 _sheet(builder, list(islice(sheet.iter_rows(values_only=True), MAX_ROWS + 1)))
             else:
-                builder.unread.append(f"hidden sheet {sheet.title!r}")
+                builder.unread.append(
+                    Note(gettext_noop("a hidden sheet: %(title)s"), {"title": sheet.title})
+                )
     finally:
         workbook.close()
     return builder.build()
