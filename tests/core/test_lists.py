@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from govnet.core import columns, panels
 from govnet.core.columns import ExtraColumn
+from govnet.core.imports.plan import Planner
 from govnet.core.models import SavedFilter, TablePreference
 from govnet.core.registry import get_resource
 from govnet.inventory import models
@@ -148,6 +149,25 @@ def test_an_export_follows_the_filter_and_the_columns(world: World) -> None:
     header, *rows = text.strip().splitlines()
     assert len(header.split(",")) == 3  # what identifies a row leads, so it can be imported
     assert [row.split(",")[0] for row in rows] == ["east-C1"]
+
+
+def test_the_state_is_exported_as_words_and_ignored_by_import(world: World) -> None:
+    columns.register(
+        models.Unit,
+        ExtraColumn(
+            "sign",
+            lambda: tables.TemplateColumn("<b class='x'>up</b>", verbose_name="Sign"),
+        ),
+    )
+    try:
+        client = world.client(world.owner)
+        text = body(client.get("/inventory/unit/export/?format=csv"))
+        plan = Planner(get_resource(models.Unit), world.owner).run(text)
+    finally:
+        columns.unregister(models.Unit, "sign")
+    assert "<" not in text.decode()
+    assert (plan.errors, plan.changed, plan.unchanged) == ([], [], 1)
+    assert any("Sign" in note for note in plan.notes)
 
 
 def test_an_unknown_export_format_is_not_found(world: World) -> None:

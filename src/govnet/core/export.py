@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
+from django.utils.html import strip_tags
+from django_tables2.rows import BoundRow
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
@@ -67,11 +69,12 @@ def _from_table(table: ObjectTable, name: str) -> ExportColumn:
     column = table.columns[name]
 
     def cell(row: Any) -> Cell:
-        value = column.accessor.resolve(row, quiet=True)
-        written = column.column.value(value=value, record=row, bound_column=column)
-        if written is None or isinstance(written, int | float):
+        written = BoundRow(row, table=table).get_cell_value(name)
+        if written in (None, "", column.default):
+            return ""
+        if isinstance(written, int | float):
             return written
-        return guard(str(written))
+        return guard(" ".join(strip_tags(str(written)).split()))
 
     return ExportColumn(str(column.header), cell)
 
