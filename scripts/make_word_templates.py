@@ -11,7 +11,11 @@ from pathlib import Path
 import docx
 from docx.document import Document
 from docx.enum.section import WD_ORIENT, WD_SECTION
-from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
+from docx.enum.table import (
+    WD_CELL_VERTICAL_ALIGNMENT,
+    WD_ROW_HEIGHT_RULE,
+    WD_TABLE_ALIGNMENT,
+)
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -84,6 +88,10 @@ def _table(document: Document, rows: list[list[str]], widths: list[float]) -> Ta
             cell.paragraphs[0].add_run(text)
             cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
         _no_split(row._tr)
+        row.height, row.height_rule = Cm(0.8), WD_ROW_HEIGHT_RULE.AT_LEAST
+    for paragraph in (p for row in table.rows for cell in row.cells for p in cell.paragraphs):
+        paragraph.paragraph_format.space_before = Pt(2)
+        paragraph.paragraph_format.space_after = Pt(2)
     return table
 
 
@@ -222,6 +230,7 @@ def _people(document: Document) -> None:
     _heading_row(table)
     for row in range(5, 9):
         _merge(table.cell(row, 0), table.cell(row, 3))
+        table.rows[row].height = Cm(3)
     # The places for signatures stay on the page of the evaluators that they sign for.
     for cell in (cell for row in table.rows[:-1] for cell in row.cells):
         for paragraph in cell.paragraphs:
@@ -237,7 +246,10 @@ def _narrative(document: Document) -> None:
     document.add_paragraph("{%p for section in sections %}")
     title = document.add_paragraph()
     title.paragraph_format.keep_with_next = True
-    title.add_run("{{ section.title }}").bold = True
+    title.paragraph_format.space_before = Pt(6)
+    run = title.add_run("{{ section.title }}")
+    run.font.name, run.font.size = HEADING, Pt(12)
+    run._element.rPr.rFonts.set(qn("w:eastAsia"), HEADING)
     document.add_paragraph("{%p for line in section.lines %}")
     body = document.add_paragraph()
     run = body.add_run("{{ line }}")

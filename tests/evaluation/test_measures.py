@@ -82,7 +82,7 @@ def test_months_name_their_convention(
 ) -> None:
     snapshot = freeze(evaluation, "months_of_period", {"inclusive": inclusive})
     assert snapshot.value == months
-    assert "counted" in snapshot.query
+    assert ("首月不计入" in snapshot.query) is not inclusive
 
 
 def test_spending_without_a_voucher_is_listed_but_not_counted(evaluation: SelfEvaluation) -> None:

@@ -44,10 +44,16 @@ ROLES = (
     ),
     Role("unit_contact", _("Unit contact"), view_apps=("inventory", "monitor")),
     Role(
+        "performance_officer",
+        _("Performance officer"),
+        view_apps=("inventory", "evaluation"),
+        edit_apps=("evaluation",),
+    ),
+    Role(
         "administrator",
         _("Administrator"),
-        edit_apps=("inventory", "monitor", "core", "accounts"),
-        view_apps=("inventory", "monitor", "core", "accounts"),
+        edit_apps=("inventory", "monitor", "core", "accounts", "evaluation"),
+        view_apps=("inventory", "monitor", "core", "accounts", "evaluation"),
         sees_credentials=True,
         extra=(RUN_PROBE,),
     ),

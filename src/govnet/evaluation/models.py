@@ -270,7 +270,7 @@ class Evaluator(PartOfEvaluation):
         related_name="evaluators",
     )
     name = models.CharField(_("name"), max_length=60)
-    job_title = models.CharField(_("title"), max_length=60, blank=True)
+    job_title = models.CharField(_("job title"), max_length=60, blank=True)
     unit = models.CharField(_("unit"), max_length=100, blank=True)
 
     objects: models.Manager[Evaluator] = models.Manager()

@@ -278,17 +278,22 @@ def render_docx(data: Mapping[str, Any]) -> bytes:
 
 def _merge_groups(table: Table) -> None:
     """Level names stand once a group: the empty cells below them join them, as on the form."""
-    head = [cell.text for cell in table.rows[0].cells]
-    columns = [i for i, text in enumerate(head[:4]) if text in {"一级指标", "分值", "二级指标"}]
-    if "一级指标" not in head:
+    texts = [[cell.text for cell in row.cells] for row in table.rows[:2]]
+    head = next((number for number, row in enumerate(texts) if "一级指标" in row), None)
+    if head is None:
         return
+    # Not the third 分值: it belongs to the items, each of which has its own.
+    names = {"一级指标", "分值", "二级指标"} if "三级指标" in texts[head] else {"一级指标"}
+    columns = [i for i, text in enumerate(texts[head][:4]) if text in names]
     cells = [list(row.cells) for row in table.rows]  # each look-up walks the whole table
+    ends = {"总分", "绩效自评综合得分"}
+    last = next(i for i, row in enumerate(cells) if i > head and row[0].text in ends)
     for column in columns:
-        start = 1
-        for row in range(2, len(cells) - 1):  # the last row is the total
+        start = head + 1
+        for row in range(head + 2, last):
             if cells[row][column].text:
                 start = row
-            elif row + 2 == len(cells) or cells[row + 1][column].text:
+            elif row + 1 == last or cells[row + 1][column].text:
                 _join(cells[start][column], cells[row][column])
 
 
