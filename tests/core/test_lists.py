@@ -87,6 +87,14 @@ def test_a_filter_offers_and_takes_only_what_the_person_may_see(world: World) ->
     assert page.context["total"] == 0  # a wrong filter shows nothing rather than everything
 
 
+def test_the_address_of_a_filtered_list_is_short(world: World) -> None:
+    client = world.client(world.owner)
+    query = "q=east&level=&unit_class=&xueliang=&region=&evil=1&page=1"
+    page = client.get(f"{UNITS}?{query}", headers={"HX-Request": "true"})
+    assert page["HX-Push-Url"] == f"{UNITS}?q=east&page=1"
+    assert page.context["filterset"].active == 0
+
+
 def test_words_are_searched_in_any_order(world: World) -> None:
     client = world.client(world.admin)
     page = client.get("/inventory/circuit/?q=the-carrier+east")

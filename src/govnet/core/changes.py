@@ -189,26 +189,44 @@ def delete_all(objects: Sequence[Model]) -> int:
     Raises:
         StillReferencedError: some are in use; nothing was deleted.
     """
-    waiting = list(objects)
-    while waiting:
-        obstacles = [found for item in waiting if (found := _delete(item)) is not None]
-        if len(obstacles) == len(waiting):
-            raise StillReferencedError(obstacles)
-        # What protected an object may have been deleted in this pass.
-        waiting = [obstacle.instance for obstacle in obstacles]
+    if not _delete_together(objects):
+        _delete_in_turn(list(objects))
     return len(objects)
 
 
-def _delete(instance: Model) -> Obstacle | None:
+def _delete_together(objects: Sequence[Model]) -> bool:
+    """Delete all at once; False, and nothing done, when something protects one of them."""
     collector = Collector(using=DEFAULT_DB_ALIAS)
     try:
-        collector.collect([instance])
-    except (ProtectedError, RestrictedError) as error:
-        return Obstacle(instance, _referrers(error))
+        # Copies, for deletion takes the ids away and the transaction may yet be rolled back.
+        collector.collect([copy.copy(item) for item in objects])
+    except (ProtectedError, RestrictedError):
+        return False
     _record_loosened(collector)
-    # A copy, for deletion takes the id away, and the transaction may yet be rolled back.
-    copy.copy(instance).delete()
-    return None
+    gone = [item for group in collector.data.values() for item in group]
+    record(get_logentry_model().Action.DELETE, ((item, None) for item in gone))
+    with disable_auditlog():
+        collector.delete()
+    return True
+
+
+def _delete_in_turn(waiting: list[Model]) -> None:
+    """Delete one by one, those first that the others wait for."""
+    while waiting:
+        obstacles = [
+            Obstacle(item, _protectors(item)) for item in waiting if not _delete_together([item])
+        ]
+        if len(obstacles) == len(waiting):
+            raise StillReferencedError(obstacles)
+        waiting = [obstacle.instance for obstacle in obstacles]
+
+
+def _protectors(instance: Model) -> list[Model]:
+    try:
+        Collector(using=DEFAULT_DB_ALIAS).collect([instance])
+    except (ProtectedError, RestrictedError) as error:
+        return _referrers(error)
+    return []
 
 
 def _record_loosened(collector: Collector) -> None:

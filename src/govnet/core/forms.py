@@ -122,6 +122,8 @@ class ObjectForm(forms.ModelForm[Any]):
                 self._hide(name, field)
             elif isinstance(field, forms.DateField):
                 field.widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+            elif isinstance(field.widget, forms.Textarea):
+                field.widget.attrs["rows"] = 3
 
     def _reference(self, name: str, field: ModelChoiceField[Any]) -> forms.Field:
         resource = get_resource(field.queryset.model)  # type: ignore[union-attr]  # it has one

@@ -26,7 +26,11 @@ class ObjectTable(tables.Table):
     selection = tables.CheckBoxColumn(
         accessor="pk",
         attrs={
-            "th__input": {"data-select-all": True, "aria-label": _("Select all rows of this page")},
+            "th__input": {
+                "data-select-all": True,
+                "class": "form-check-input",
+                "aria-label": _("Select all rows of this page"),
+            },
             "input": {
                 "name": "pk",
                 "aria-label": _("Select this row"),

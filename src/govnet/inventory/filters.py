@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from django_filters.widgets import BooleanWidget
 
 from govnet.core.filters import ObjectFilterSet, ScopedChoiceFilter, SubtreeFilter
 from govnet.inventory import models
@@ -44,10 +45,11 @@ class UnitFilter(ObjectFilterSet):
     """Units."""
 
     region = SubtreeFilter(models.Region, field_name="region", label=_("Region and below"))
+    xueliang = django_filters.BooleanFilter(widget=BooleanWidget(), label=_("Sharp-Eyes unit"))
 
     class Meta:
         model = models.Unit
-        fields = ("level", "unit_class", "acceptance_state", "xueliang")
+        fields = ("level", "unit_class", "acceptance_state")
 
 
 class ContactFilter(ObjectFilterSet):

@@ -178,8 +178,14 @@ class ListState:
 
     def query(self) -> str:
         """The filter and the order as a query string, without the page."""
+        return self._only({*self.filterset.filters, "sort"})
+
+    def address(self) -> str:
+        """What the address of the list says, without empty parameters."""
+        return self._only({*self.filterset.filters, "sort", "page", "per_page"})
+
+    def _only(self, known: set[str]) -> str:
         kept = self.parameters.copy()
-        known = {*self.filterset.filters, "sort"}
         for name in list(kept):
             if name not in known or not kept.get(name):
                 del kept[name]

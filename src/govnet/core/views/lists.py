@@ -50,7 +50,10 @@ class ObjectList(ObjectView):
         )
         if not getattr(request, "htmx", None):
             context.update(self._page_only(state))
-        return render(request, "core/list.html", "core/partials/list.html", context)
+        answer = render(request, "core/list.html", "core/partials/list.html", context)
+        # The form sends every empty field; the address shows only what is set.
+        answer["HX-Push-Url"] = f"{request.path}?{state.address()}".rstrip("?")
+        return answer
 
     def _page_only(self, state: ListState) -> dict[str, Any]:
         """What stands around the table."""
