@@ -88,10 +88,10 @@ def _table(document: Document, rows: list[list[str]], widths: list[float]) -> Ta
             cell.paragraphs[0].add_run(text)
             cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
         _no_split(row._tr)
-        row.height, row.height_rule = Cm(0.8), WD_ROW_HEIGHT_RULE.AT_LEAST
+        row.height, row.height_rule = Cm(0.66), WD_ROW_HEIGHT_RULE.AT_LEAST
     for paragraph in (p for row in table.rows for cell in row.cells for p in cell.paragraphs):
-        paragraph.paragraph_format.space_before = Pt(2)
-        paragraph.paragraph_format.space_after = Pt(2)
+        paragraph.paragraph_format.space_before = Pt(1)
+        paragraph.paragraph_format.space_after = Pt(1)
     return table
 
 
@@ -230,7 +230,7 @@ def _people(document: Document) -> None:
     _heading_row(table)
     for row in range(5, 9):
         _merge(table.cell(row, 0), table.cell(row, 3))
-        table.rows[row].height = Cm(3)
+        table.rows[row].height = Cm(1.6 if row == 5 else 2.8)
     # The places for signatures stay on the page of the evaluators that they sign for.
     for cell in (cell for row in table.rows[:-1] for cell in row.cells):
         for paragraph in cell.paragraphs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing import get_context
@@ -202,5 +203,5 @@ def _result(future: Future[AuditedFile], path: Path, seconds: float) -> AuditedF
         return future.result()
     except TimeoutError:
         return _unreadable(path, gettext_noop("took over %(seconds)g s"), seconds=seconds)
-    except (ProcessExpired, MemoryError):
+    except (ProcessExpired, BrokenProcessPool, MemoryError):
         return _unreadable(path, gettext_noop("the reader died (out of memory?)"))
