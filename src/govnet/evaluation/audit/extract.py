@@ -60,7 +60,7 @@ _SOURCES = (
 )
 _CHECKED = "☑√■✓☒"
 _CHINESE_DIGITS = "一二三四五六七八九十"
-_DATE = re.compile(r"(20\d{2})[年./-](\d{1,2})(?:[月./-](\d{1,2})日?)?")
+_DATE = re.compile(r"(20\d{2})[年./-](\d{1,2})(?:[月./-](?!20\d\d)(\d{1,2})日?)?")
 _SECTION = re.compile(
     rf"^(?:[(（](?P<round>[{_CHINESE_DIGITS}]+)[)）]|(?P<plain>[{_CHINESE_DIGITS}]+)[、.．])\s*"
 )

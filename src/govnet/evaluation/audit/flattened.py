@@ -27,7 +27,8 @@ _FIGURE = re.compile(
 
 def fill_in(report: Report, unit: str) -> None:
     """Funds and totals from running text where no table gave them; then what stays unread."""
-    if not report.funds and not report.budget:
+    heads_only = report.document.squeezed.find(r"计划安排\D{0,16}实际到位\D{0,16}(?:实际支出|结余)")
+    if not report.funds and not report.budget and not heads_only:
         for label, column in _LABELS:
             amount = _amount(report, label, unit)
             if amount is not None:
