@@ -175,6 +175,7 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_COOKIE_NAME = "govnet_language"
+FORMAT_MODULE_PATH = ["govnet.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = _config.time_zone
