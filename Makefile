@@ -7,7 +7,8 @@ SHELL := /bin/bash
 
 UV := scripts/uv
 RUN := $(UV) run --frozen --no-sync
-PYTEST_ARGS ?= -n 2
+# worksteal: the tests that run whole installations take minutes, the rest milliseconds.
+PYTEST_ARGS ?= -n 2 --dist worksteal
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 16
