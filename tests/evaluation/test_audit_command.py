@@ -172,3 +172,32 @@ def test_a_batch_gives_each_file_once(folder: Path) -> None:
     files = find_files([folder, folder / "clean.txt"])
     assert len(files) == 3
     assert sorted(result.file for result in audit_files(files, jobs=2)) == [str(f) for f in files]
+
+
+def test_a_fresh_installation_loads_prints_and_audits_the_seeds(tmp_path: Path) -> None:
+    environment = {**os.environ, "GOVNET_DATA_DIR": str(tmp_path / "data")}
+
+    def govnet(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "govnet", *arguments],
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=180,
+        )
+
+    word = tmp_path / "y.docx"
+    for command in (
+        ("seed", "load"),
+        ("report", "evaluation", "yueyang-2020", "--out", str(word)),
+        ("seed", "load"),  # again, beside an issued report
+    ):
+        run = govnet(*command)
+        assert run.returncode == 0, run.stderr.decode()
+    facts = audit_file(word).facts
+    wanted = audit_file(SEEDS_FOLDER / "yueyang-2020.txt").facts
+    figures = {key: value for key, value in wanted.items() if "." in key or key == "score"}
+    assert {key: facts[key] for key in figures} == figures
+    missing = govnet("report", "evaluation", "nobody", "--out", str(word))
+    assert missing.returncode == 2
+    assert "yueyang-2020" in missing.stderr.decode()

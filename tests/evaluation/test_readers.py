@@ -237,3 +237,125 @@ def test_a_cut_or_changed_seed_never_raises(noise: bytes, place: int) -> None:
     except UnicodeDecodeError:
         return
     audit(extract(document))
+
+
+CONTENT_TYPES = "[Content_Types].xml"
+
+
+def _rewritten(path: Path, changes: dict[str, Callable[[bytes], bytes]], **added: bytes) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        members = {
+            name: changes[name](archive.read(name)) if name in changes else archive.read(name)
+            for name in archive.namelist()
+        }
+    return _zip(members | {name.replace("__", "/"): data for name, data in added.items()})
+
+
+def test_a_document_with_macros_is_read_and_says_so(tmp_path: Path) -> None:
+    source = _as_docx(_seed("xiangyin-2022"), tmp_path / "plain.docx")
+    macro = (
+        b'<Override PartName="/word/vbaProject.bin"'
+        b' ContentType="application/vnd.ms-office.vbaProject"/></Types>'
+    )
+    relation = (
+        b'<Relationship Id="rIdMacro" Target="vbaProject.bin" Type='
+        b'"http://schemas.microsoft.com/office/2006/relationships/vbaProject"/></Relationships>'
+    )
+    data = _rewritten(
+        source,
+        {
+            CONTENT_TYPES: lambda xml: xml.replace(
+                b"openxmlformats-officedocument.wordprocessingml.document.main",
+                b"ms-word.document.macroEnabled.main",
+            ).replace(b"</Types>", macro),
+            "word/_rels/document.xml.rels": lambda xml: xml.replace(b"</Relationships>", relation),
+        },
+        **{"word__vbaProject.bin": b"\xd0\xcf\x11\xe0 Shell"},
+    )
+    path = tmp_path / "macro.docm"
+    path.write_bytes(data)
+    document = read_document(path)
+    assert [str(note) for note in document.unread] == ["macros: not run, not read"]
+    assert _figures(extract(document)) == _figures(extract(_seed("xiangyin-2022")))
+
+
+def test_a_workbook_with_macros_links_and_a_false_size_is_read(tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.append(["综合得分", 98, "='[1]x'!A1"])
+    plain = tmp_path / "plain.xlsx"
+    workbook.save(plain)
+    data = _rewritten(
+        plain,
+        {
+            "xl/worksheets/sheet1.xml": lambda xml: xml.replace(
+                b'ref="A1:C1"', b'ref="A1:XFD1048576"'
+            )
+        },
+        **{"xl__vbaProject.bin": b"\xd0\xcf"},
+    )
+    path = tmp_path / "macro.xlsm"
+    path.write_bytes(data)
+    document = read_document(path)
+    assert [str(note) for note in document.unread] == ["macros: not run, not read"]
+    assert document.text.split() == ["综合得分", "98"]
+
+
+def test_a_scanned_pdf_is_unreadable_and_names_its_pages(tmp_path: Path) -> None:
+    page = (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\n"
+        b"trailer<</Root 1 0 R/Size 4>>\n%%EOF"
+    )
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(page)
+    with pytest.raises(UnreadableError, match=r"no text on page 1 \(scanned"):
+        read_document(path)
+
+
+def test_a_file_of_200_mib_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "big.pdf"
+    with path.open("wb") as file:
+        file.write(b"%PDF-1.7")
+        file.truncate(200 << 20)  # sparse: takes no space
+    with pytest.raises(UnreadableError, match="200 MiB is over the limit of 64 MiB"):
+        read_document(path)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    kind=st.sampled_from(["docx", "xlsx", "html", "pdf"]),
+    noise=st.binary(max_size=40),
+    place=st.floats(0, 1),
+)
+def test_a_damaged_file_of_any_kind_reads_or_is_unreadable(
+    kind: str,
+    noise: bytes,
+    place: float,
+    whole_files: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    data = whole_files[kind]
+    at = int(place * len(data))
+    path = tmp_path_factory.mktemp("fuzz") / "x"
+    path.write_bytes(data[:at] + noise + data[at + len(noise) :])
+    try:
+        document = read_document(path)
+    except UnreadableError:
+        return
+    audit(extract(document))
+
+
+@pytest.fixture(scope="module")
+def whole_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    seed = _seed("xiangyin-2022")
+    pdf = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n" + bytes(range(200))
+    return {
+        "docx": _as_docx(seed, folder / "a.docx").read_bytes(),
+        "xlsx": _as_xlsx(seed, folder / "a.xlsx").read_bytes(),
+        "html": _as_html(seed, folder / "a.html").read_bytes(),
+        "pdf": pdf,
+    }

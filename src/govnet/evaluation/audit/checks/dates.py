@@ -8,7 +8,7 @@ from datetime import date
 
 from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.registry import Finder, Finding, Severity, check
-from govnet.evaluation.audit.report import Report
+from govnet.evaluation.audit.report import Period, Report
 
 # 「2019年度…完成设备安装调试」, 「2020年5月,完成项目建设工作」, 「在2022年12月31日前全面完成」
 _COMPLETED = re.compile(
@@ -64,9 +64,13 @@ def _outside_period(
 
 @check("DAT-02", "工期", "Duration against dates", Severity.MINOR)
 def duration(report: Report, finding: Finder) -> Iterator[Finding]:
-    """A stated duration in months equals the period, both ends included or not."""
+    """A stated duration in months equals the period, both ends included or not.
+
+    A start told in the text in another month than the period's first is a query.
+    """
     if report.period is None:
         return
+    yield from _started_later(report, report.period, finding)
     for row in report.indicators:
         if row.level2 != "时效" or not row.actual.text:
             continue
@@ -87,6 +91,25 @@ def duration(report: Report, finding: Finder) -> Iterator[Finding]:
                 arithmetic=f"{report.period.start:%Y-%m} – {report.period.end:%Y-%m} = {months}",
                 severity=Severity.QUERY,
             )
+
+
+_STARTED = re.compile(r"(20\d{2})年(\d{1,2})月(?:\d{1,2}日)?[,]?(?:正式)?(?:启动|开工|动工)")
+
+
+def _started_later(report: Report, period: Period, finding: Finder) -> Iterator[Finding]:
+    found = report.document.squeezed.find(_STARTED)
+    if found is None:
+        return
+    year, month = int(found[0][1]), int(found[0][2])
+    later = (year - period.start.year) * 12 + month - period.start.month
+    if 0 < later <= period.months:
+        yield finding(
+            "文中启动月份晚于起止时间的首月，请说明计划开工时间。",
+            period.cell,
+            found[1],
+            arithmetic=f"{period.start:%Y-%m} → {year}-{month:02}",
+            severity=Severity.QUERY,
+        )
 
 
 @check("DAT-03", "评价阶段与日期先后", "Phase and chronology")

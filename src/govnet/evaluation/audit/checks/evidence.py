@@ -63,3 +63,7 @@ def independence(report: Report, finding: Finder) -> Iterator[Finding]:
     for evaluator in report.evaluators:
         if leader and leader[1].text and evaluator.name.squeezed == leader[1].squeezed:
             yield finding("项目负责人同时是评价人员，应予披露。", leader[1], evaluator.name)
+    filler = report.fields.get("填报人")
+    for evaluator in report.evaluators:
+        if filler and filler[1].text and evaluator.name.squeezed == filler[1].squeezed:
+            yield finding("填报人同时是评价人员，应予披露。", filler[1], evaluator.name)

@@ -60,6 +60,23 @@ def definitions(report: Report, finding: Finder) -> Iterator[Finding]:
     """One object said never to fail and to run at under 100 %; two lists of goals that differ."""
     yield from _rates_clash(report, finding)
     yield from _goal_lists_differ(report, finding)
+    yield from _plan_as_result(report, finding)
+
+
+def _plan_as_result(report: Report, finding: Finder) -> Iterator[Finding]:
+    """「不超过30家」 under 实际完成: a bound is planned, a number is counted."""
+    if report.goal_result is None:
+        return
+    result = report.goal_result
+    for match in re.finditer(
+        r"(?:不超过|不少于|不低于|至少|约)\s*\d+\s*[家个户处条台]", result.text
+    ):
+        start = result.span.start + match.start()
+        yield finding(
+            "实际完成栏沿用计划措辞，不是实际数，请说明实际数量。",
+            Span(start, start + len(match[0])),
+            severity=Severity.QUERY,
+        )
 
 
 def _rates_clash(report: Report, finding: Finder) -> Iterator[Finding]:

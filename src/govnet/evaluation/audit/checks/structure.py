@@ -134,11 +134,29 @@ def blank_fields(report: Report, finding: Finder) -> Iterator[Finding]:
         and all(source == "total" for _, source in report.funds)
     ):
         yield finding("资金来源各行都没有填写。", report.source_labels[0])
+    address = report.fields.get("项目地址")
+    if address and _is_office_name(address[1].squeezed):
+        yield finding("项目地址填的是单位名称，不是地址。", address[1])
+
+
+def _is_office_name(text: str) -> bool:
+    return bool(re.search(r"(?:局|委员会|办公室|政府)$", text)) and not re.search(
+        r"\d|[路街道巷号楼栋村组]", text.replace("街道办", "")
+    )
+
+
+_DIGITS = {"两": 2, "二": 2, "三": 3, "四": 4, "五": 5}
+_LEVEL = r"(?:政府|省|市|州|县|区|县市区|乡镇|乡|镇|街道|村|社区)(?:[(][^()]{1,6}[)])?"
+_LEVELS = re.compile(rf"({_LEVEL}(?:[、-]{_LEVEL})+)([两二三四五])级")
 
 
 @check("STR-08", "文字缺陷", "Text defect", Severity.MINOR)
 def text_defects(report: Report, finding: Finder) -> Iterator[Finding]:
-    """Words that cancel each other and doubled punctuation."""
+    """Words that cancel, doubled punctuation, 「甲、乙三级」 that names two levels."""
+    for match, span in report.document.squeezed.finditer(_LEVELS):
+        named = len(re.split("[、-]", match[1]))
+        if named < _DIGITS[match[2]]:
+            yield finding("所列层级与级数不符。", span, arithmetic=f"{named} ≠ {_DIGITS[match[2]]}")
     for _, span in report.document.squeezed.finditer(
         r"[\w]{0,3}已未[\w]{2}|[。，；]{2,}|[。,;]{2,}"
     ):
@@ -153,3 +171,11 @@ def generic_indicators(report: Report, finding: Finder) -> Iterator[Finding]:
     note = squeezed.find(r"进一步完善、量化、细化个性指标")
     if sample and note and report.items:
         yield finding("备注要求细化个性指标，实际原样使用参考样表。", sample[1], note[1])
+    long_term = squeezed.find(r"(?:本)?(?:项目)?长期绩效目标")
+    if long_term and report.period and report.period.months <= 12:
+        yield finding(
+            "起止时间不超过一年的项目写成长期目标，请说明项目性质。",
+            report.period.cell,
+            long_term[1],
+            severity=Severity.QUERY,
+        )
