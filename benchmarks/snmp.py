@@ -33,6 +33,7 @@ from govnet.config import get_config
 from govnet.engine.result import Outcome
 from govnet.engine.snmp import CounterHistory, DevicePoll, SnmpDevice, SnmpPoller, V2cCredential
 from govnet.engine.snmp.rates import COUNTERS, Deltas
+from govnet.runtime.collector import calm_collector
 from govnet.telemetry.writer import Writer
 
 AGENTS, INTERFACES = 1000, 24
@@ -85,6 +86,7 @@ async def poll_rounds(port: int, agents: int, rounds: int) -> None:
     poller, storing, me = SnmpPoller(), Storing(), psutil.Process()
     await poller.start()
     targets = devices(port, agents)
+    calm_collector()  # as the engine does
     polls: list[DevicePoll] = []
     started = 0.0
     for number in range(rounds + 1):

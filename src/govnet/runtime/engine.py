@@ -28,6 +28,7 @@ from govnet.engine.state import Change, Moment, StateTracker, StoredState
 from govnet.monitor import services
 from govnet.monitor.generate import sync_targets
 from govnet.monitor.watched import Watched, load
+from govnet.runtime.collector import calm_collector
 from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.journal import DATABASE_ERRORS, Journal
 from govnet.runtime.locks import only_one
@@ -318,6 +319,7 @@ async def _run(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    calm_collector()
     with serving_health("engine", config.engine_health_port, engine.condition):
         await engine.run(stop)
 
