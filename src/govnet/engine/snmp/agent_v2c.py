@@ -37,7 +37,6 @@ class V2cAgent:
         self._client = client
         self._device = device
         self._levels = levels
-        self._heads: dict[tuple[Pdu, int], bytes] = {}
         self._losses: dict[int, int] = {}  # lost answers of this poll by ladder step
         self.stats = stats
 
@@ -164,10 +163,7 @@ class V2cAgent:
         raise SnmpError("timeout", "no try was allowed")
 
     async def _once(self, pdu: Pdu, tail: bytes) -> tuple[bytes, Header]:
-        head = self._heads.get((pdu, len(tail)))
-        if head is None:
-            head = ber.request_head(self._community, pdu, len(tail))
-            self._heads[pdu, len(tail)] = head
+        head = ber.request_head(self._community, pdu, len(tail))
         stats, device = self.stats, self._device
         try:
             answer = await self._client.exchange(self._peer, head, tail, device.timeout_s, stats)

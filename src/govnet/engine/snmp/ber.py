@@ -50,7 +50,7 @@ class Tag(IntEnum):
 
 
 EXCEPTIONS: Final = frozenset((Tag.NO_SUCH_OBJECT, Tag.NO_SUCH_INSTANCE, Tag.END_OF_MIB_VIEW))
-_UNSIGNED: Final = {
+_UNSIGNED: Final[dict[int, int]] = {
     Tag.COUNTER32: 2**32 - 1,
     Tag.GAUGE32: 2**32 - 1,
     Tag.TIME_TICKS: 2**32 - 1,
@@ -133,6 +133,7 @@ def encode_oid(oid: str) -> bytes:
     return encode_sub_id(ids[0] * 40 + ids[1]) + b"".join(map(encode_sub_id, ids[2:]))
 
 
+@lru_cache(maxsize=4096)
 def request_head(community: bytes, pdu: Pdu, tail_octets: int) -> bytes:
     """A request up to its request id, which takes four octets and is followed by a tail."""
     prefix = b"\x02\x01\x01" + tlv(Tag.OCTET_STRING, community)
@@ -352,6 +353,6 @@ def decode_unsigned(tag: int, octets: bytes) -> int:
         BerError: empty or over the type's range.
     """
     value = int.from_bytes(octets, "big")
-    if not 1 <= len(octets) <= 9 or value > _UNSIGNED[Tag(tag)]:
+    if not 1 <= len(octets) <= 9 or value > _UNSIGNED[tag]:
         raise BerError("an unsigned value out of its type's range")
     return value

@@ -13,6 +13,7 @@ import array
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import getitem
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -40,6 +41,13 @@ class Column(NamedTuple):
     size: int
 
 
+class RowShape(NamedTuple):
+    """What matches a row, and where in each cell's group its value lies."""
+
+    pattern: re.Pattern[bytes]
+    values: tuple[slice, ...]
+
+
 _WIDTHS: Final = {Tag.COUNTER64: 8}  # octets of the largest value; 4 for the other types
 
 
@@ -57,7 +65,7 @@ class ColumnSet:
         self.names = tuple(column.name for column in columns)
         self.prefixes = tuple(ber.encode_oid(column.oid) for column in columns)
         self.tags = tuple(column.tag for column in columns)
-        self._patterns: dict[int, re.Pattern[bytes]] = {}
+        self._shapes: dict[int, RowShape] = {}
         self.tails: dict[tuple[bytes, int, tuple[str, ...]], Ask] = {}
         self.ladder = _ladder(columns, scalars)
         self._subsets: dict[frozenset[str], ColumnSet] = {}
@@ -71,20 +79,20 @@ class ColumnSet:
             self._subsets[absent] = ColumnSet(*kept)
         return self._subsets[absent]
 
-    def pattern(self, index_octets: int) -> re.Pattern[bytes]:
-        """What matches a row whose index takes so many octets (1 to 5)."""
-        found = self._patterns.get(index_octets)
+    def shape(self, index_octets: int) -> RowShape:
+        """What a row looks like whose index takes so many octets (1 to 5)."""
+        found = self._shapes.get(index_octets)
         if found is None:
-            found = self._patterns[index_octets] = _row_pattern(self, index_octets)
+            found = self._shapes[index_octets] = _row_shape(self, index_octets)
         return found
 
 
-def _row_pattern(columns: ColumnSet, index_octets: int) -> re.Pattern[bytes]:
+def _row_shape(columns: ColumnSet, index_octets: int) -> RowShape:
     """A row in step: every varbind whole, the same index in each, the right type in each.
 
     The first group, in a look-ahead, is the index; every cell repeats it by back reference.
-    A cell has an alternative per value length, so lengths and values always agree; of all the
-    further groups exactly one per cell takes part, and that is its value.
+    A cell has an alternative per value length, so lengths and values always agree. Each further
+    group is a cell without its first octet; a group per alternative would be dear to collect.
     """
     cells = [
         _cell_pattern(prefix, tag, index_octets)
@@ -94,7 +102,8 @@ def _row_pattern(columns: ColumnSet, index_octets: int) -> re.Pattern[bytes]:
     index = rb"[\x81-\xff]" * (index_octets > 1) + rb"[\x80-\xff]" * (index_octets - 2)
     oid = re.escape(bytes((Tag.OID, len(first) + index_octets)) + first)
     ahead = rb"(?=0." + oid + rb"(" + index + rb"[\x00-\x7f]))"
-    return re.compile(ahead + b"".join(cells), re.DOTALL)
+    values = tuple(slice(5 + len(prefix) + index_octets, None) for prefix in columns.prefixes)
+    return RowShape(re.compile(ahead + b"".join(cells), re.DOTALL), values)
 
 
 def _cell_pattern(prefix: bytes, tag: Tag, index_octets: int) -> bytes:
@@ -103,9 +112,9 @@ def _cell_pattern(prefix: bytes, tag: Tag, index_octets: int) -> bytes:
     choices = []
     for octets in range(1, width + 2):
         head = bytes((4 + oid_octets + octets, Tag.OID, oid_octets)) + prefix
-        value = b"(" + b"." * octets + b")" if octets <= width else rb"\x00(" + b"." * width + b")"
+        value = b"." * octets if octets <= width else rb"\x00" + b"." * width
         choices.append(re.escape(head) + rb"\1" + re.escape(bytes((tag, octets))) + value)
-    return b"0(?:" + b"|".join(choices) + b")"
+    return b"0(" + b"|".join(choices) + b")"
 
 
 def _ladder(columns: Sequence[Column], scalars: int) -> tuple[tuple[int, int], ...]:
@@ -322,15 +331,15 @@ class BulkWalk:
             octets = data[pos + 3] + 4 - index_at
             if not 1 <= octets <= 5:
                 break
-            row = self._set.pattern(octets).match(data, pos, end)
+            shape = self._set.shape(octets)
+            row = shape.pattern.match(data, pos, end)
             if row is None:
                 break
-            values = filter(None, row.groups())
-            suffix = next(values)
+            suffix, *cells = row.groups()
             index = suffix[0] if octets == 1 else ber.sub_ids(suffix)[0]
             if index <= self._row_last:
                 break
-            read.cells.extend(map(int.from_bytes, values))
+            read.cells.extend(map(int.from_bytes, map(getitem, cells, shape.values)))
             read.indexes.append(index)
             self._row_cursor, self._row_last = suffix, index
             self.cells_taken += width
