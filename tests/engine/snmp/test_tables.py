@@ -136,6 +136,21 @@ def _outcome(octets: bytes, *, slow: bool) -> object:
     return walk.read.rows, walk.read.problem
 
 
+@pytest.mark.parametrize("text", [b"", b"lo", b"eth0", b"GigabitEthernet0/0/1"])
+def test_names_are_text_however_short(text: bytes) -> None:
+    values = {Tag.OCTET_STRING: text}
+    columns = zip(INVENTORY.prefixes, INVENTORY.tags, strict=True)
+    cells = [
+        ber.tlv(Tag.OID, prefix + b"\x07") + ber.tlv(tag, values.get(tag, b"\x01"))
+        for prefix, tag in columns
+    ]
+    answer = b"".join(ber.tlv(0x30, cell) for cell in cells)
+    walk = BulkWalk(INVENTORY)
+    walk.ask(1, len(INVENTORY.columns))
+    walk.feed(answer, 0, len(answer))
+    assert walk.read.rows == {7: [text, text, 1, 1, 1, 1, text]}
+
+
 def test_an_index_that_stands_still_ends_the_walk() -> None:
     agent = FakeAgent(interface_mib([7]))
     walk = BulkWalk(COUNTERS_64)

@@ -65,6 +65,8 @@ class ColumnSet:
         self.names = tuple(column.name for column in columns)
         self.prefixes = tuple(ber.encode_oid(column.oid) for column in columns)
         self.tags = tuple(column.tag for column in columns)
+        # Only numbers are read in step: a text of one octet to four would pass for a number.
+        self.numeric = Tag.OCTET_STRING not in self.tags
         self._shapes: dict[int, RowShape] = {}
         self.tails: dict[tuple[bytes, int, tuple[str, ...]], Ask] = {}
         self.ladder = _ladder(columns, scalars)
@@ -288,7 +290,7 @@ class BulkWalk:
         """
         self.cells_taken = self.columns_ended = 0
         pos = self._feed_scalars(data, start, end) if self._scalars else start
-        if not self.done and self._steps is None:
+        if not self.done and self._steps is None and self._set.numeric:
             pos = self._feed_rows(data, pos, end)
         if not self.done and (pos < end or self._steps is not None):
             self._feed_cells(data, pos, end)
