@@ -87,6 +87,22 @@ def test_a_filter_offers_and_takes_only_what_the_person_may_see(world: World) ->
     assert page.context["total"] == 0  # a wrong filter shows nothing rather than everything
 
 
+def test_a_unit_is_filtered_by_its_name_and_never_by_a_menu_of_all_units(world: World) -> None:
+    client = world.client(world.admin)
+    page = client.get("/inventory/circuit/?unit=east-unit")
+    assert [row.record.number for row in page.context["table"].rows] == ["east-C1"]
+    text = page.content.decode()
+    assert 'value="east-unit"' in text
+    assert 'hx-get="/inventory/unit/choices/"' in text
+    assert "west-unit" not in text
+
+
+def test_a_unit_filter_knows_only_what_the_person_may_see(world: World) -> None:
+    page = world.client(world.owner).get("/inventory/accesspoint/?unit=west-unit")
+    assert page.context["filterset"].form.errors["unit"]
+    assert page.context["total"] == 0
+
+
 def test_the_address_of_a_filtered_list_is_short(world: World) -> None:
     client = world.client(world.owner)
     query = "q=east&level=&unit_class=&xueliang=&region=&evil=1&page=1"

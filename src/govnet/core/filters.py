@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.columns import extra_columns
+from govnet.core.forms import PickerField
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,23 @@ class SubtreeFilter(ScopedChoiceFilter):
             return qs
         below = type(value)._default_manager.descendants(value, include_self=True)
         return qs.filter(**{f"{self.field_name}__in": [node.pk for node in below]})
+
+
+class PickerFilter(django_filters.Filter):
+    """Another object, typed: a menu of thousands of options costs more than the list itself."""
+
+    field_class = PickerField
+
+    def __init__(self, model: type[Model], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extra["model"] = model
+
+    @property
+    def field(self) -> PickerField:
+        """The field; it finds only what the user may see."""
+        field: PickerField = super().field
+        field.user = self.parent.request.user
+        return field
 
 
 class ObjectFilterSet(django_filters.FilterSet):

@@ -44,6 +44,8 @@ class PickerWidget(forms.TextInput):
                 "hx-trigger": "input changed delay:150ms, focus once",
                 "hx-target": f"#{list_id}",
                 "hx-sync": "this:replace",
+                # What the form around says of its own answers is not meant for suggestions.
+                "hx-push-url": "false",
             }
         )
         context["list_id"] = list_id

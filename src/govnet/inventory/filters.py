@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters.widgets import BooleanWidget
 
-from govnet.core.filters import ObjectFilterSet, ScopedChoiceFilter, SubtreeFilter
+from govnet.core.filters import ObjectFilterSet, PickerFilter, ScopedChoiceFilter, SubtreeFilter
 from govnet.inventory import models
 
 
@@ -56,7 +56,7 @@ class ContactFilter(ObjectFilterSet):
     """Contacts."""
 
     region = SubtreeFilter(models.Region, field_name="unit__region", label=_("Region and below"))
-    unit = ScopedChoiceFilter(models.Unit, label=_("unit"))
+    unit = PickerFilter(models.Unit, label=_("unit"))
 
     class Meta:
         model = models.Contact
@@ -67,7 +67,7 @@ class AccessPointFilter(ObjectFilterSet):
     """Access points."""
 
     region = SubtreeFilter(models.Region, field_name="unit__region", label=_("Region and below"))
-    unit = ScopedChoiceFilter(models.Unit, label=_("unit"))
+    unit = PickerFilter(models.Unit, label=_("unit"))
 
     class Meta:
         model = models.AccessPoint
@@ -113,7 +113,7 @@ class CircuitFilter(ObjectFilterSet):
         models.Region, field_name="access_point__unit__region", label=_("Region and below")
     )
     carrier = ScopedChoiceFilter(models.Carrier, label=_("carrier"))
-    unit = ScopedChoiceFilter(models.Unit, field_name="access_point__unit", label=_("unit"))
+    unit = PickerFilter(models.Unit, field_name="access_point__unit", label=_("unit"))
     expires_before = _before(_("contract expires by"))
     mbps = django_filters.NumberFilter(method="at_rate", label=_("contracted bandwidth (Mbit/s)"))
 
