@@ -14,7 +14,6 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-LEDGER_APPS = ("inventory",)
 VIEW_APPS = ("inventory", "monitor", "core")
 # A credential opens devices; even its name and version are the engineers' business only.
 ENGINEERS_ONLY = ("credential",)
