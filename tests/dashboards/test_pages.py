@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from django.core.cache import cache
@@ -19,6 +20,7 @@ from govnet.dashboards.templatetags.ui import state_badge
 from govnet.inventory.models import Unit
 from govnet.monitor.models import Target, TargetState
 from govnet.runtime.health import HealthReport
+from govnet.telemetry.writer import AlarmKind
 from tests.city import City, build_city, set_state
 from tests.people import person
 from tests.query_counts import compare
@@ -158,6 +160,21 @@ def test_a_process_that_fails_is_on_every_page(
     monkeypatch.setattr(platform, "ask_all", lambda _config: failed)
     assert "采集引擎" in body(signed_in, "/alarms/")
     assert "does not run" in body(signed_in, "/status/")
+
+
+@pytest.mark.parametrize("kind", list(get_args(AlarmKind))[1:])
+def test_samples_at_risk_are_a_warning_and_never_said_to_stop_measuring(
+    client: Client, city: City, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    signed_in = everybody(client)
+    cache.clear()
+    report = HealthReport(ok=False, detail="samples are at risk", impaired=kind)
+    monkeypatch.setattr(platform, "ask_all", lambda _config: {**ALL_WELL, "engine": report})
+    page = body(signed_in, "/alarms/")
+    assert "状态仍为最新" in page
+    assert "采集引擎" not in page
+    (alarm,) = platform.alarms(ProbePoint([], None, 0))
+    assert alarm.level == "warning"
 
 
 def test_the_status_page_is_for_those_who_see_the_whole_site(client: Client, city: City) -> None:

@@ -183,6 +183,7 @@ def test_a_damaged_spool_file_is_set_aside_counted_and_alarmed(
     assert store.ids == [2]
     assert status["rows_quarantined"] == 2
     assert "quarantine" in status["alarm"]
+    assert status["alarm_kind"] == "set_aside"
     assert "checksum" in status["last_error"]
     assert len(list((config.spool_dir("engine") / "quarantine").iterdir())) == 2
 
@@ -201,6 +202,7 @@ def test_a_full_spool_drops_the_oldest_counts_and_alarms(
     status = writer.status()
     assert status["full"] is True
     assert "full" in status["alarm"]
+    assert status["alarm_kind"] == "spool_full"
     assert status["rows_dropped"] == 12 - len(spool_files(config))
     assert 0 < status["spooled_bytes"] <= writer._spool.max_bytes
     store.error = None

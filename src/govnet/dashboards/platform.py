@@ -30,6 +30,21 @@ WHAT_STOPS: dict[str, str | Promise] = {
     "worker": _("imports and reports wait"),
     "web": _("pages may be slow or missing"),
 }
+# By ``HealthReport.impaired``: the process works, states are current, samples are at risk.
+IMPAIRED: dict[str, tuple[str | Promise, str | Promise]] = {
+    "spool_full": (
+        _("The spool is full"),
+        _("the oldest samples are dropped; states stay current, charts will have a gap"),
+    ),
+    "spool_failing": (
+        _("Samples cannot be put on disk"),
+        _("they wait in memory; states stay current, a stop now would lose samples"),
+    ),
+    "set_aside": (
+        _("Samples were set aside"),
+        _("the data store refused them or they are damaged; states stay current"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,19 @@ def processes() -> Mapping[str, HealthReport]:
 def alarms(point: ProbePoint) -> list[Alarm]:
     """What every signed-in person must know before trusting a page."""
     reports = processes()
-    failed = [name for name in WHAT_STOPS if name in reports and not reports[name].ok]
+    unwell = {name: reports[name] for name in WHAT_STOPS if name in reports}
+    unwell = {name: report for name, report in unwell.items() if not report.ok}
+    failed = [name for name, report in unwell.items() if report.impaired not in IMPAIRED]
+    impaired = [
+        Alarm("warning", *IMPAIRED[report.impaired])
+        for name, report in unwell.items()
+        if name not in failed
+    ]
+    return [*_stopped(point, failed), *impaired]
+
+
+def _stopped(point: ProbePoint, failed: list[str]) -> list[Alarm]:
+    """What does not work at all, or yields nothing."""
     if failed:
         names = _("Not working: %s") % "、".join(str(NAMES[name]) for name in failed)
         return [Alarm("alarm", names, WHAT_STOPS[failed[0]])]

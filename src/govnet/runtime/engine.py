@@ -272,11 +272,13 @@ class Engine:
         schedule = self._scheduler.stats()
         hung_s = max(time.monotonic() - self._beat - HAND_OVER_S, 0.0)
         failing_s = self._journal.failing_s
-        detail = writer["alarm"]
+        detail, impaired = writer["alarm"], str(writer["alarm_kind"])
         if hung_s > HUNG_S:
             detail = f"The event loop has stood still for {hung_s:.0f} s."
+            impaired = ""
         elif failing_s > DATABASE_PATIENCE_S:
             detail = f"The database has taken nothing for {failing_s:.0f} s."
+            impaired = ""
         return Condition(
             lag_s=max(hung_s, failing_s, schedule.lateness_p99_s),
             counters={
@@ -293,6 +295,7 @@ class Engine:
                 "rows_dropped": writer["rows_dropped"],
             },
             detail=detail,
+            impaired=impaired,
         )
 
 

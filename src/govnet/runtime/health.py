@@ -41,6 +41,8 @@ class HealthReport(BaseModel):
         lag_s: seconds that its work is late; what that means is the process's own.
         counters: numbers that move.
         detail: one sentence when something is wrong.
+        impaired: the process does its work, but what ``detail`` says is wrong beside it: a word
+            for programs; empty when ``detail`` stops the work or nothing is wrong.
     """
 
     ok: bool
@@ -50,6 +52,7 @@ class HealthReport(BaseModel):
     lag_s: float = 0.0
     counters: dict[str, float] = Field(default_factory=dict)
     detail: str = ""
+    impaired: str = ""
 
 
 @dataclass(slots=True)
@@ -60,11 +63,13 @@ class Condition:
         lag_s: seconds that its work is late.
         counters: numbers that move.
         detail: what is wrong in one sentence; empty means that nothing is.
+        impaired: as in ``HealthReport``.
     """
 
     lag_s: float = 0.0
     counters: dict[str, float] = field(default_factory=dict)
     detail: str = ""
+    impaired: str = ""
 
 
 class PerMinute:
@@ -123,6 +128,7 @@ def health_app(
             lag_s=round(now.lag_s, 3),
             counters=now.counters,
             detail=now.detail,
+            impaired=now.impaired,
         )
         status = "200 OK" if report.ok else "503 Service Unavailable"
         start_response(status, [("Content-Type", "application/json")])

@@ -15,7 +15,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypedDict
+from typing import Final, Literal, Protocol, TypedDict
 
 import pyarrow as pa
 import structlog
@@ -67,13 +67,18 @@ SPOOL_FULL = Gauge("govnet_telemetry_spool_full", "1 while the oldest batches ar
 ERRORS = Counter("govnet_telemetry_errors_total", "Failed steps", ["step"])
 
 
+AlarmKind = Literal["", "spool_full", "spool_failing", "set_aside"]
+"""What keeps samples from the store, worst first; empty when nothing does."""
+
+
 class WriterStatus(TypedDict):
     """What a health page shows of one writer.
 
     ``rows_*`` count since the process started: ``appended`` taken into memory, ``acknowledged``
     on disk, ``inserted`` in the store, ``dropped`` lost because spool or memory were full,
     ``quarantined`` refused by the store or damaged. ``lag_s``: age of the oldest batch that the
-    store has not got. ``alarm``: one sentence that a person must see, else empty.
+    store has not got. ``alarm``: one sentence that a person must see, else empty;
+    ``alarm_kind`` says the same for programs.
     """
 
     rows_appended: int
@@ -88,6 +93,7 @@ class WriterStatus(TypedDict):
     full: bool
     last_error: str
     alarm: str
+    alarm_kind: AlarmKind
 
 
 class Sender(Protocol):
@@ -282,6 +288,7 @@ class Writer:
             since = [self._since.get(batch.sequence, 0.0) for batch in pending]
             buffered = self._buffered_rows
             errors = dict(self._errors)
+            kind = self._alarm_kind(errors)
             return WriterStatus(
                 rows_appended=self._tally["appended"],
                 rows_acknowledged=self._tally["acknowledged"],
@@ -294,16 +301,25 @@ class Writer:
                 lag_s=round(time.monotonic() - min(since), 1) if since else 0.0,
                 full=self._full,
                 last_error=errors.get("spool") or errors.get("send") or errors.get("batch", ""),
-                alarm=self._alarm(errors),
+                alarm=self._alarm(kind, errors),
+                alarm_kind=kind,
             )
 
-    def _alarm(self, errors: Mapping[str, str]) -> str:
+    def _alarm_kind(self, errors: Mapping[str, str]) -> AlarmKind:
         if self._full:
-            return "the telemetry spool is full: the oldest samples are being dropped"
+            return "spool_full"
         if "spool" in errors:
-            return f"samples cannot be put on disk: {errors['spool']}"
-        if self._tally["quarantined"]:
-            return f"samples were set aside in {self._spool.quarantine_directory}"
+            return "spool_failing"
+        return "set_aside" if self._tally["quarantined"] else ""
+
+    def _alarm(self, kind: AlarmKind, errors: Mapping[str, str]) -> str:
+        match kind:
+            case "spool_full":
+                return "the telemetry spool is full: the oldest samples are being dropped"
+            case "spool_failing":
+                return f"samples cannot be put on disk: {errors['spool']}"
+            case "set_aside":
+                return f"samples were set aside in {self._spool.quarantine_directory}"
         return ""
 
     # --- memory to disk --------------------------------------------------------------------
