@@ -88,6 +88,17 @@ def test_every_link_and_picture_in_the_documents_is_there() -> None:
     assert broken == []
 
 
+def test_every_page_is_found_from_the_index() -> None:
+    docs = ROOT / "docs"
+    index = docs / "index.md"
+    linked = {(docs / link).resolve() for link in LINK.findall(index.read_text(encoding="utf-8"))}
+    pages = [path for path, _ in markdown() if docs in path.parents and path != index]
+    # A folder that is linked lists its pages by itself.
+    lost = [p for p in pages if p.resolve() not in linked and p.parent.resolve() not in linked]
+    assert pages
+    assert [str(path.relative_to(docs)) for path in lost] == []
+
+
 def test_both_readmes_name_the_same_commands_pictures_and_documents() -> None:
     english = (ROOT / "README.md").read_text(encoding="utf-8")
     chinese = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
