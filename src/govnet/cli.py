@@ -47,11 +47,16 @@ def manage(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command; a wrong setting ends in a sentence, not in a traceback."""
+    os.umask(0o077)  # what an installation writes is nobody else's, whoever starts it
     try:
         get_config()
+        _run()
     except ConfigError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(2)
+
+
+def _run() -> None:
     # Each registers its commands on ``app``.
     from govnet.demo import commands as demo_commands  # noqa: F401
     from govnet.evaluation import commands as evaluation_commands  # noqa: F401

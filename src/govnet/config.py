@@ -12,17 +12,40 @@ import os
 import secrets
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+SECRET: Final = frozenset({"database_url", "telemetry_url", "secret_key_fallbacks"})
+"""Settings whose values may hold a password: no message repeats them."""
+
+NOT_SETTINGS: Final = frozenset(
+    {
+        "GOVNET_CONFIG",
+        "GOVNET_SUPERVISOR_PID",  # ``govnet up`` to its own processes
+        "GOVNET_RECORD_QUERY_COUNTS",  # the tests' two
+        "GOVNET_RECORD_SCHEMA",
+    }
+)
 
 
 class ConfigError(Exception):
@@ -79,7 +102,37 @@ class Config(BaseSettings):
     def _telemetry_is_http(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://, e.g. http://127.0.0.1:8123/")
+        return _addressed(value)
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgresql(cls, value: str) -> str:
+        if value and not value.startswith("postgresql://"):
+            raise ValueError(
+                "must start with postgresql://, e.g. postgresql://govnet:…@127.0.0.1/govnet;"
+                " leave it empty for SQLite"
+            )
+        return _addressed(value)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # unknown, malformed, a directory of zones
+            raise ValueError("is no time zone; write one such as Asia/Shanghai") from None
         return value
+
+    @model_validator(mode="after")
+    def _ports_are_distinct(self) -> Self:
+        names = ["web_port", "engine_health_port", "worker_health_port", "web_health_port"]
+        names += ["store_port"] if self.embedded_store else []
+        used: dict[int, str] = {}
+        for name in names:
+            other = used.setdefault(getattr(self, name), name)
+            if other != name:
+                raise ValueError(f"{other} and {name} are both {getattr(self, name)}")
+        return self
 
     @property
     def embedded_store(self) -> bool:
@@ -101,6 +154,24 @@ class Config(BaseSettings):
         return self.data_dir / "spool" / process
 
 
+def _addressed(url: str) -> str:
+    """The URL, when its host and port can be read; the reason never repeats a part of it."""
+    try:
+        urlsplit(url).port  # noqa: B018  # reading it is the check
+    except ValueError:
+        raise ValueError(
+            "has no readable host or port; write / @ : of a password as %2F %40 %3A"
+        ) from None
+    return url
+
+
+def without_credentials(url: str) -> str:
+    """A URL to show: no user, password or query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
 class Secrets(BaseModel):
     """Generated once per installation, kept in ``<data_dir>/secrets.json``, mode 0600."""
 
@@ -111,13 +182,28 @@ class Secrets(BaseModel):
 
 def _sentence(error: ValidationError) -> str:
     lines = []
-    for item in error.errors():
+    for item in error.errors(include_url=False):
         name = ".".join(str(part) for part in item["loc"])
-        lines.append(
-            f"Setting {name!r} (environment GOVNET_{name.upper()}) is wrong: {item['msg']}."
-            f" Got {item.get('input')!r}."
+        field = name.partition(".")[0]
+        subject = (
+            f"Setting {name!r} (environment GOVNET_{field.upper()}) is" if name else "A port is"
         )
+        shown = field in Config.model_fields and field not in SECRET
+        got = f" Got {item.get('input')!r}." if shown else ""
+        lines.append(f"{subject} wrong: {item['msg']}.{got}")
     return "\n".join(lines)
+
+
+def _refuse_unknown_names() -> None:
+    """A misspelt name would otherwise leave a default in force unnoticed."""
+    known = {f"GOVNET_{name.upper()}" for name in Config.model_fields} | NOT_SETTINGS
+    names = (name for name in os.environ if name.upper().startswith("GOVNET_"))
+    unknown = sorted(name for name in names if name.upper() not in known)
+    if unknown:
+        raise ConfigError(
+            f"The environment has {', '.join(unknown)}, which is no setting of GovNet."
+            " Correct the name or unset it."
+        )
 
 
 @lru_cache(maxsize=1)
@@ -130,13 +216,38 @@ def get_config() -> Config:
     toml_file = os.environ.get("GOVNET_CONFIG")
     if toml_file and not Path(toml_file).is_file():
         raise ConfigError(f"GOVNET_CONFIG names {toml_file!r}, which is not a readable file.")
+    _refuse_unknown_names()
     try:
         config = Config()
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from error
+    except SettingsError as error:  # it names the setting, not the value
+        raise ConfigError(f'{error}: write a list as JSON, e.g. ["one", "two"].') from error
     except ValueError as error:  # malformed TOML
         raise ConfigError(f"The settings file {toml_file!r} cannot be read: {error}") from error
     return config.model_copy(update={"data_dir": config.data_dir.expanduser().resolve()})
+
+
+def open_data_dir(data_dir: Path) -> Path:
+    """The data directory, made for this user alone when it is missing.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(data_dir, error.strerror or str(error)) from error
+    if not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        raise _unusable(data_dir, "this user may not write there")
+    return data_dir
+
+
+def _unusable(data_dir: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"The data directory {data_dir} cannot be used: {why}."
+        " Correct it or set GOVNET_DATA_DIR to another directory."
+    )
 
 
 @lru_cache(maxsize=1)
@@ -146,9 +257,7 @@ def get_secrets() -> Secrets:
     Safe when several processes start at once: the file is created exclusively, and a process
     that loses that race reads the winner's.
     """
-    data_dir = get_config().data_dir
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / "secrets.json"
+    path = open_data_dir(get_config().data_dir) / "secrets.json"
     if not path.exists():
         _create_secrets(path)
     return Secrets.model_validate(json.loads(path.read_text(encoding="utf-8")))

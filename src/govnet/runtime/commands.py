@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import structlog
@@ -21,6 +22,22 @@ from govnet.runtime.logs import configure_logging
 def _refuse(reason: object) -> typer.Exit:
     typer.secho(str(reason), fg=typer.colors.RED, err=True)
     return typer.Exit(1)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """A database that is away, or a disk that is full, ends the command in a sentence."""
+    from django.db import OperationalError
+
+    try:
+        yield
+    except OperationalError as error:
+        raise _refuse(
+            f"The database cannot be used: {str(error).strip()}\n"
+            "Start it, or correct GOVNET_DATABASE_URL or GOVNET_DATA_DIR."
+        ) from error
+    except OSError as error:
+        raise _refuse(error) from error
 
 
 def _run_process(name: str, run: Callable[[Config], int]) -> None:
@@ -94,7 +111,8 @@ def migrate() -> None:
     configure_logging("migrate")
     from govnet.runtime import prepare as steps
 
-    steps.migrate()
+    with _refusing():
+        steps.migrate()
 
 
 @app.command()
@@ -104,9 +122,10 @@ def prepare() -> None:
     configure_logging("prepare")
     from govnet.runtime import prepare as steps
 
-    steps.migrate()
-    steps.collect_static()
-    created = steps.first_administrator(get_config())
+    with _refusing():
+        steps.migrate()
+        steps.collect_static()
+        created = steps.first_administrator(get_config())
     if created:
         password, path = created
         typer.echo(f"\n  First administrator: {steps.FIRST_ADMINISTRATOR}")

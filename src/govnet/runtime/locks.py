@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from govnet.config import open_data_dir
+
 
 class AlreadyRunningError(Exception):
     """Another process holds the lock; the message says which and what to do."""
@@ -22,9 +24,9 @@ def only_one(data_dir: Path, name: str) -> Iterator[None]:
 
     Raises:
         AlreadyRunningError: another process holds it.
+        ConfigError: the directory cannot be used.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / f"{name}.lock"
+    path = open_data_dir(data_dir) / f"{name}.lock"
     with path.open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

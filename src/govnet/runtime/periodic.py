@@ -13,6 +13,8 @@ from django.core.management import call_command
 from django.db import close_old_connections
 from prometheus_client import Counter
 
+from govnet.core.models import forget_old_files
+
 log = structlog.get_logger()
 
 _RUNS = Counter("govnet_worker_periodic_runs_total", "Periodic jobs run", ["job", "result"])
@@ -34,6 +36,7 @@ class Job:
 JOBS: Final = (
     Job("clear_sessions", DAY_S, lambda: call_command("clearsessions")),
     Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
+    Job("forget_import_files", DAY_S, forget_old_files),
 )
 
 

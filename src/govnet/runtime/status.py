@@ -10,7 +10,7 @@ import httpx
 from pydantic import ValidationError
 from rich.table import Table
 
-from govnet.config import Config
+from govnet.config import Config, without_credentials
 from govnet.runtime.health import LOOPBACK, HealthReport
 
 TIMEOUT_S: Final = 5.0
@@ -31,12 +31,13 @@ def health_urls(config: Config) -> dict[str, str]:
 
 def ask(url: str) -> HealthReport:
     """One process's answer; a process that does not answer has failed, with the reason."""
+    shown = without_credentials(url)
     try:
         response = httpx.get(url, timeout=TIMEOUT_S, trust_env=False)
     except httpx.ConnectError:
-        return HealthReport(ok=False, detail=f"does not run: nothing listens at {url}")
+        return HealthReport(ok=False, detail=f"does not run: nothing listens at {shown}")
     except httpx.HTTPError as error:
-        return HealthReport(ok=False, detail=f"does not answer at {url}: {error!r}")
+        return HealthReport(ok=False, detail=f"does not answer at {shown}: {error!r}")
     return _read(response)
 
 
@@ -49,7 +50,8 @@ def _read(response: httpx.Response) -> HealthReport:
     except ValidationError:
         return HealthReport(
             ok=False,
-            detail=f"something else than GovNet answers {response.status_code} at {response.url}",
+            detail=f"something else than GovNet answers {response.status_code}"
+            f" at {without_credentials(str(response.url))}",
         )
 
 
