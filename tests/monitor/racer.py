@@ -22,10 +22,11 @@ def main() -> None:
     print("ready", flush=True)
     start = float(sys.stdin.readline())
     time.sleep(max(start - time.time(), 0))
-    won = sum(
-        apply_change(Change(pk, State.UNKNOWN, State.DOWN, start, start + 1, "timeout"))
-        for pk in ids
-    )
+    won = 0
+    for pk in ids:
+        won += apply_change(Change(pk, State.UNKNOWN, State.DOWN, start, start + 1, "timeout"))
+        # On a busy machine the first process would else be through before the others begin.
+        time.sleep(0.02)
     print(won, flush=True)
 
 
