@@ -12,7 +12,7 @@ import pytest
 
 from govnet.config import Config, ConfigError, get_config, without_credentials
 from govnet.runtime.status import as_json, ask_all
-from tests.running import free_port
+from tests.peers import free_port
 
 SECRET = "Pass-Word-7"
 
