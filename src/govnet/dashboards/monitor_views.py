@@ -122,11 +122,18 @@ def _page(request: HttpRequest, queryset: QuerySet[Any]) -> Page[Any]:
     return Paginator(queryset, PAGE_SIZE).get_page(request.GET.get("page"))
 
 
-def _listing(request: HttpRequest, template: str, found: django_filters.FilterSet) -> HttpResponse:
+def _listing(
+    request: HttpRequest, template: str, found: django_filters.FilterSet, **more: object
+) -> HttpResponse:
     """The page, or only its table when htmx asks."""
     query = request.GET.copy()
     query.pop("page", None)
-    context = {"filter": found, "page": _page(request, found.qs), "query": query.urlencode()}
+    context = {
+        "filter": found,
+        "page": _page(request, found.qs),
+        "query": query.urlencode(),
+        **more,
+    }
     partial = bool(getattr(request, "htmx", False))
     return render(
         request,
@@ -145,7 +152,14 @@ def target_list(request: HttpRequest) -> HttpResponse:
         .select_related("state", "access_point__unit", "device", "unit")
         .order_by("name", "pk")
     )
-    return _listing(request, "target_list", TargetFilter(request.GET, targets))
+    # Lazy: only the whole page asks, not the table that comes again every ten seconds.
+    references = Target.objects.measured().filter(reference=True)
+    return _listing(
+        request,
+        "target_list",
+        TargetFilter(request.GET, targets),
+        has_reference=references.exists,
+    )
 
 
 @permission_required("monitor.view_flip", raise_exception=True)

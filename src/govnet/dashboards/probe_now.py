@@ -135,6 +135,35 @@ def judge(user: User, host: str) -> Address:
     return address
 
 
+def judge_target(user: User, host: str) -> Address:
+    """The address that a lasting target at ``host`` has now.
+
+    A target is measured again and again by the engine, so more is asked than for one probe:
+    outside the ledger only people who see the whole site may put one. They may also watch
+    this machine itself, as references do; nobody may watch link-local or metadata addresses.
+
+    Raises:
+        NotPermittedError: the person may not, or the name cannot be resolved.
+    """
+    if not user.sees_everything and not in_ledger(user, host):
+        raise NotPermittedError(
+            _(
+                "The ledger has no object at %s that you may see. Only people who see the whole"
+                " site may watch other addresses."
+            )
+            % host
+        )
+    address = _address_of(host)
+    scope = scope_of(address)
+    inward = scope is Scope.LOOPBACK and not user.sees_everything
+    if scope is Scope.FORBIDDEN or (inward and not in_ledger(user, str(address))):
+        raise NotPermittedError(
+            _("%s is an address of this machine or of its platform; it cannot be a target.")
+            % address
+        )
+    return address
+
+
 def _address_of(host: str) -> Address:
     address = _literal(host)
     if address is not None:

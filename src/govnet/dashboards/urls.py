@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from govnet.dashboards import chart_views, monitor_views, probe_views, views
+from govnet.dashboards import chart_views, monitor_views, probe_views, target_views, views
 
 app_name = "dashboards"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("charts/<slug:name>/<int:pk>/", chart_views.chart, name="chart"),
     path("samples/<slug:name>/<int:pk>/", chart_views.samples, name="samples"),
     path("monitor/targets/", monitor_views.target_list, name="target_list"),
+    path("monitor/targets/add/", target_views.target_add, name="target_add"),
+    path("monitor/targets/<int:pk>/edit/", target_views.target_edit, name="target_edit"),
+    path("monitor/targets/<int:pk>/delete/", target_views.target_delete, name="target_delete"),
     path("monitor/targets/<int:pk>/", monitor_views.target, name="target"),
     path("monitor/targets/<int:pk>/state/", monitor_views.target_state, name="target_state"),
     path("monitor/states/<slug:kind>/", monitor_views.object_states, name="object_states"),

@@ -11,7 +11,8 @@ class MonitorConfig(AppConfig):
     verbose_name = _("Monitoring")
 
     def ready(self) -> None:
-        """Follow the inventory."""
-        from govnet.monitor import signals  # noqa: PLC0415  # models must be loaded first
+        """Follow the inventory and audit targets."""
+        from govnet.monitor import audit, signals  # noqa: PLC0415  # models must be loaded first
 
         signals.connect()
+        audit.register()

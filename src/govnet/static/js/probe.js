@@ -1,7 +1,10 @@
 // Shows only the fields that the chosen probe has a use for.
 (function () {
   "use strict";
-  const FIELDS = { port: ["tcp"], server: ["dns"], record_type: ["dns"] };
+  const FIELDS = {
+    port: ["tcp"], server: ["dns"], record_type: ["dns"], query_type: ["dns"],
+    expected_status: ["http"], body_contains: ["http"],
+  };
 
   function arrange() {
     const kind = document.querySelector("[data-probe-form] [name=kind]");
