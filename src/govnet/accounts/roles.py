@@ -14,7 +14,9 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-VIEW_APPS = ("inventory", "monitor", "core")
+VIEW_APPS = ("inventory", "monitor", "topology", "alarms", "traffic", "logs", "operations", "core")
+# What a contract officer answers for and an auditor reads.
+ACCOUNT_APPS = ("sla", "projects", "surveys")
 # A credential opens devices; even its name and version are the engineers' business only.
 ENGINEERS_ONLY = ("credential",)
 RUN_PROBE = "monitor.run_probe"
@@ -33,15 +35,28 @@ class Role:
 
 
 ROLES = (
-    Role("duty_officer", _("Duty officer"), extra=(RUN_PROBE,)),
+    Role(
+        "duty_officer",
+        _("Duty officer"),
+        edit_apps=("alarms", "operations"),
+        extra=(RUN_PROBE,),
+    ),
     Role(
         "network_engineer",
         _("Network engineer"),
-        edit_apps=("inventory", "monitor", "core"),
+        edit_apps=VIEW_APPS,
         sees_credentials=True,
         extra=(RUN_PROBE,),
     ),
     Role("unit_contact", _("Unit contact"), view_apps=("inventory", "monitor")),
+    Role("contractor", _("Carrier or contractor"), view_apps=("operations",)),
+    Role(
+        "contract_officer",
+        _("Contract officer"),
+        view_apps=("inventory", "monitor", "alarms", "operations", *ACCOUNT_APPS),
+        edit_apps=ACCOUNT_APPS,
+    ),
+    Role("leader", _("Leader"), view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "evaluation")),
     Role(
         "performance_officer",
         _("Performance officer"),
@@ -51,8 +66,8 @@ ROLES = (
     Role(
         "administrator",
         _("Administrator"),
-        edit_apps=("inventory", "monitor", "core", "accounts", "evaluation"),
-        view_apps=("inventory", "monitor", "core", "accounts", "evaluation"),
+        edit_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation"),
+        view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation"),
         sees_credentials=True,
         extra=(RUN_PROBE,),
     ),

@@ -1,0 +1,11 @@
+"""The lab app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class LabConfig(AppConfig):
+    """A working copy of a city network in network namespaces."""
+
+    name = "govnet.lab"
+    verbose_name = _("City twin")

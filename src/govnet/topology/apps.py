@@ -1,0 +1,11 @@
+"""The topology app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TopologyConfig(AppConfig):
+    """The graph of the network, what neighbours were seen, and what a fault reaches."""
+
+    name = "govnet.topology"
+    verbose_name = _("Topology")
