@@ -56,6 +56,7 @@ class World:
 
     city: models.Region
     carrier: models.Carrier
+    contractor: models.Contractor
     credential: models.Credential
     east: Side
     west: Side
@@ -77,6 +78,7 @@ class World:
         """The object of a model in the owner's county, or the common one."""
         common: dict[type[Any], Any] = {
             models.Carrier: self.carrier,
+            models.Contractor: self.contractor,
             models.Credential: self.credential,
         }
         return common.get(model) or self.east.of(model)
@@ -127,6 +129,9 @@ def build_world() -> World:
     """Everything."""
     city = models.Region.objects.create(code="430600", name="the-city", level="city")
     carrier = models.Carrier.objects.create(name="the-carrier", service_phone="10000")
+    contractor = models.Contractor.objects.create(
+        name="the-contractor", kind="carrier", carrier=carrier
+    )
     credential = models.Credential.objects.create(
         name="the-credential", version="2c", community="Top-Secret-Community"
     )
@@ -136,6 +141,7 @@ def build_world() -> World:
     return World(
         city,
         carrier,
+        contractor,
         credential,
         east,
         west,

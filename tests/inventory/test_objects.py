@@ -66,6 +66,32 @@ class TestCarriers(ObjectCase):
         ]
 
 
+class TestContractors(ObjectCase):
+    model = models.Contractor
+    common = True
+    form_data: ClassVar[dict[str, Any]] = {"name": "new contractor", "kind": "builder"}
+    edit: ClassVar[dict[str, Any]] = {"service_phone": "0730-1"}
+    csv_data: ClassVar[list[str]] = [
+        "name,kind,carrier,service_phone",
+        "contractor 2,maintainer,,10010",
+        "contractor 3,监理单位,,0730-1",
+    ]
+    csv_bad: ClassVar[list[tuple[str, str, str]]] = [
+        ("contractor 4,nonsense,,", "kind", "/"),
+        ("contractor 4,builder,the-carrier,", "carrier", ""),
+        ("contractor 4,carrier,no-carrier,", "carrier", "no-carrier"),
+        ("contractor 2,builder,,", "name", "2"),
+    ]
+    bulk_edit_data: ClassVar[dict[str, Any]] = {"service_phone": "0730-2"}
+
+    def make_more(self, world: World, number: int) -> list[Any]:
+        start = models.Contractor.objects.count()
+        return [
+            models.Contractor.objects.create(name=f"contractor no {n}", kind="builder")
+            for n in range(start, start + number)
+        ]
+
+
 class TestUnits(ObjectCase):
     model = models.Unit
     form_data: ClassVar[dict[str, Any]] = {

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govnet.accounts.models import User
 from govnet.accounts.roles import role_label
-from govnet.inventory.models import Region, Unit
+from govnet.inventory.models import Contractor, Region, Unit
 
 
 class SignInForm(AuthenticationForm):
@@ -76,6 +76,13 @@ class UserForm(forms.ModelForm[User]):
         widget=forms.SelectMultiple(attrs={"size": 8}),
         help_text=_("Sees these units besides the regions above."),
     )
+    contractors: forms.ModelMultipleChoiceField[Contractor] = forms.ModelMultipleChoiceField(
+        label=_("Contractors"),
+        queryset=Contractor.objects.order_by("name"),
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 5}),
+        help_text=_("For a carrier's or contractor's person: sees what concerns these."),
+    )
 
     class Meta:
         model = User
@@ -88,6 +95,7 @@ class UserForm(forms.ModelForm[User]):
             "whole_site",
             "regions",
             "units",
+            "contractors",
         )
         labels: ClassVar[dict[str, Any]] = {
             "username": _("User name"),

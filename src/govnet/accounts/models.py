@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from govnet.inventory.models import Region, Unit
+    from govnet.inventory.models import Contractor, Region, Unit
 
 
 class Theme(models.TextChoices):
@@ -25,7 +25,8 @@ class User(AbstractUser):
     """A person who signs in.
 
     What a user may *do* is Django's permissions by group; what a user may *see* is the
-    subtree of ``regions`` plus single ``units``. With neither, a staff member of the whole
+    subtree of ``regions`` plus single ``units`` plus what concerns their ``contractors`` (a
+    carrier's or contractor's person has only these). With none, a staff member of the whole
     site sees everything only when ``whole_site`` is set: nothing is the safe default.
     """
 
@@ -38,6 +39,9 @@ class User(AbstractUser):
     )
     units: models.ManyToManyField[Unit, models.Model] = models.ManyToManyField(
         "inventory.Unit", verbose_name=_("units"), blank=True, related_name="users"
+    )
+    contractors: models.ManyToManyField[Contractor, models.Model] = models.ManyToManyField(
+        "inventory.Contractor", verbose_name=_("contractors"), blank=True, related_name="users"
     )
     language = models.CharField(_("language"), max_length=10, default="zh-hans")
     theme = models.CharField(_("theme"), max_length=5, choices=Theme.choices, default=Theme.LIGHT)
@@ -73,3 +77,8 @@ class User(AbstractUser):
     def scope_unit_ids(self) -> frozenset[int]:
         """Ids of the units granted one by one."""
         return frozenset(self.units.values_list("pk", flat=True))
+
+    @cached_property
+    def scope_contractor_ids(self) -> frozenset[int]:
+        """Ids of the contractors that the user works for."""
+        return frozenset(self.contractors.values_list("pk", flat=True))

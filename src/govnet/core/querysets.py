@@ -18,13 +18,26 @@ if TYPE_CHECKING:
 ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 
 
+def scopes(model: type[models.Model], user: User) -> list[tuple[tuple[str, ...], frozenset[int]]]:
+    """The lookup paths of a model's scope, each kind with the ids that a user may see."""
+    found = (
+        ("region_lookups", "scope_region_ids"),
+        ("unit_lookups", "scope_unit_ids"),
+        ("contractor_lookups", "scope_contractor_ids"),
+    )
+    # The ids cost queries: only the kinds that the model has are asked for.
+    return [
+        (paths, getattr(user, ids)) for name, ids in found if (paths := getattr(model, name, ()))
+    ]
+
+
 class RestrictedQuerySet(models.QuerySet[ModelT_co]):
     """A queryset that knows which of its rows a user may see.
 
-    A model says where its scope lies with two class attributes: ``region_lookups`` and
-    ``unit_lookups``, each a tuple of lookup paths to ``Region`` and ``Unit``. A row is
-    visible when any path leads into the user's scope. A model with neither is common to all
-    signed-in users (carriers, for example).
+    A model says where its scope lies with class attributes: ``region_lookups``,
+    ``unit_lookups`` and ``contractor_lookups``, each a tuple of lookup paths to ``Region``,
+    ``Unit`` or ``Contractor``. A row is visible when any path leads into the user's scope. A
+    model with none is common to all signed-in users (carriers, for example).
     """
 
     def restrict(self, user: User | AnonymousUser) -> Self:
@@ -36,15 +49,12 @@ class RestrictedQuerySet(models.QuerySet[ModelT_co]):
         return self._in_scope(user)
 
     def _in_scope(self, user: User) -> Self:
-        regions: tuple[str, ...] = getattr(self.model, "region_lookups", ())
-        units: tuple[str, ...] = getattr(self.model, "unit_lookups", ())
-        if not regions and not units:
+        lookups = [(p, ids) for paths, ids in scopes(self.model, user) for p in paths]
+        if not lookups:
             return self
         condition = Q()
-        for path in regions:
-            condition |= Q(**{f"{path}__in": user.scope_region_ids})
-        for path in units:
-            condition |= Q(**{f"{path}__in": user.scope_unit_ids})
+        for path, ids in lookups:
+            condition |= Q(**{f"{path}__in": ids})
         # A subquery instead of joins: joined rows would repeat and spoil counts.
         matching: Any = self.model._base_manager.filter(condition).values("pk")
         return self.filter(pk__in=matching)

@@ -1,10 +1,12 @@
-"""Whether an object that is not saved yet would lie inside a user's regions and units."""
+"""Whether an object that is not saved yet would lie inside a user's scope."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model
+
+from govnet.core.querysets import scopes
 
 if TYPE_CHECKING:
     from govnet.accounts.models import User
@@ -18,13 +20,10 @@ def inside_scope(instance: Model, user: User) -> bool:
     """
     if user.sees_everything:
         return True
-    regions: tuple[str, ...] = getattr(instance, "region_lookups", ())
-    units: tuple[str, ...] = getattr(instance, "unit_lookups", ())
-    if not regions and not units:
+    lookups = scopes(type(instance), user)
+    if not lookups:
         return True
-    return any(_end(instance, path) in user.scope_region_ids for path in regions) or any(
-        _end(instance, path) in user.scope_unit_ids for path in units
-    )
+    return any(_end(instance, path) in ids for paths, ids in lookups for path in paths)
 
 
 def _end(instance: Any, path: str) -> int | None:

@@ -45,6 +45,12 @@ JOBS = (
             Entry(_("Devices"), "router", "inventory:device_list", "inventory.view_device"),
             Entry(_("Ports"), "network", "inventory:port_list", "inventory.view_port"),
             Entry(_("Circuits"), "route", "inventory:circuit_list", "inventory.view_circuit"),
+            Entry(
+                _("Contractors"),
+                "building-factory-2",
+                "inventory:contractor_list",
+                "inventory.view_contractor",
+            ),
         ),
     ),
     Job(

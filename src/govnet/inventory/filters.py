@@ -41,6 +41,14 @@ class CarrierFilter(ObjectFilterSet):
         fields = ()
 
 
+class ContractorFilter(ObjectFilterSet):
+    """Contractors."""
+
+    class Meta:
+        model = models.Contractor
+        fields = ("kind",)
+
+
 class UnitFilter(ObjectFilterSet):
     """Units."""
 

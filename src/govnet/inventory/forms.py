@@ -37,6 +37,19 @@ class CarrierForm(ObjectForm):
         }
 
 
+class ContractorForm(ObjectForm):
+    """A contractor."""
+
+    class Meta:
+        model = models.Contractor
+        fields = ("name", "kind", "carrier", "service_phone", "notes")
+        help_texts: ClassVar[Texts] = {
+            "name": _("As in the contract, e.g. 中国电信股份有限公司岳阳分公司."),
+            "carrier": _("For a carrier: which one of the ledger it is."),
+            "service_phone": _("Whom to call for its work, e.g. 10000."),
+        }
+
+
 class UnitForm(ObjectForm):
     """A unit, with its contacts below."""
 

@@ -126,6 +126,51 @@ class Carrier(LedgerModel):
         return self.name
 
 
+class ContractorKind(models.TextChoices):
+    """What a company under contract does."""
+
+    CARRIER = "carrier", _("Carrier")
+    BUILDER = "builder", _("Builder")
+    MAINTAINER = "maintainer", _("Maintainer")
+    SUPERVISOR = "supervisor", _("Supervisor")
+
+
+class Contractor(LedgerModel):
+    """A company under contract (承包单位): who builds, maintains, supervises or rents circuits.
+
+    A carrier under contract refers to its ``Carrier``, so that its circuits, faults and
+    payments meet. The company's own people (``User.contractors``) see what concerns it.
+    """
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=ContractorKind.choices)
+    carrier = models.OneToOneField(
+        Carrier,
+        verbose_name=_("carrier"),
+        on_delete=models.PROTECT,
+        related_name="contractor",
+        null=True,
+        blank=True,
+    )
+    service_phone = models.CharField(_("service phone"), max_length=30, blank=True)
+    demo = models.BooleanField(_("demo data"), default=False, editable=False)
+
+    objects = RestrictedQuerySet["Contractor"].as_manager()
+
+    class Meta:
+        verbose_name = _("contractor")
+        verbose_name_plural = _("contractors")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Only a carrier has circuits."""
+        if self.carrier_id and self.kind != ContractorKind.CARRIER:
+            raise ValidationError({"carrier": _("Only a contractor of the kind carrier has one.")})
+
+
 class UnitClass(models.TextChoices):
     """User classes A to F of DB34/T 3607-2020: which zones a unit's access covers."""
 
@@ -557,4 +602,15 @@ class BandwidthChange(models.Model):
 
 def ledger_models() -> list[type[models.Model]]:
     """Every model of the ledger, in an order in which each only refers to earlier ones."""
-    return [Region, Carrier, Unit, Contact, AccessPoint, Credential, Device, Port, Circuit]
+    return [
+        Region,
+        Carrier,
+        Contractor,
+        Unit,
+        Contact,
+        AccessPoint,
+        Credential,
+        Device,
+        Port,
+        Circuit,
+    ]

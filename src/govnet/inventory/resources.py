@@ -100,6 +100,24 @@ def carrier_resource() -> Resource:
     )
 
 
+def contractor_resource() -> Resource:
+    """Contractors."""
+    fields = ("name", "kind", "carrier", "service_phone", "notes")
+    return Resource(
+        model=models.Contractor,
+        table=tables.ContractorTable,
+        filterset=filters.ContractorFilter,
+        form=forms.ContractorForm,
+        key=NaturalKey((("name",),)),
+        identity=(("name",),),
+        search=("name", "carrier__name", "service_phone"),
+        file_columns=fields,
+        detail=fields,
+        bulk_edit=("kind", "service_phone", "notes"),
+        prepare=lambda rows: rows.select_related("carrier"),
+    )
+
+
 def unit_resource() -> Resource:
     """Units with their contacts."""
     fields = (
@@ -358,6 +376,7 @@ def register_all() -> None:
     for make in (
         region_resource,
         carrier_resource,
+        contractor_resource,
         unit_resource,
         contact_resource,
         access_point_resource,

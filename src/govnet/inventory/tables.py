@@ -50,6 +50,19 @@ class CarrierTable(ObjectTable):
         fields = ("name", "service_phone", "notes")
 
 
+class ContractorTable(ObjectTable):
+    """Contractors."""
+
+    name = LinkColumn()
+    carrier = link()
+
+    class Meta(ObjectTable.Meta):
+        model = models.Contractor
+        fields = ("name", "kind", "carrier", "service_phone", "notes")
+
+    default_columns = ("name", "kind", "carrier", "service_phone")
+
+
 class UnitTable(ObjectTable):
     """Units."""
 
