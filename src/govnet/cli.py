@@ -50,16 +50,15 @@ def main() -> None:
     os.umask(0o077)  # what an installation writes is nobody else's, whoever starts it
     try:
         get_config()
-        _run()
+        register_commands()
+        app()
     except ConfigError as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         sys.exit(2)
 
 
-def _run() -> None:
-    # Each registers its commands on ``app``.
+def register_commands() -> None:
+    """Import the modules that add their commands to ``app``."""
     from govnet.demo import commands as demo_commands  # noqa: F401
     from govnet.evaluation import commands as evaluation_commands  # noqa: F401
     from govnet.runtime import commands as runtime_commands  # noqa: F401
-
-    app()

@@ -18,10 +18,6 @@ from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.html import strip_tags
 from django_tables2.rows import BoundRow
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.utils.cell import get_column_letter
 
 from govnet.core.imports.filecolumns import Cell, FileColumn, Lookup, guard
 from govnet.core.registry import Resource
@@ -109,6 +105,11 @@ def write_workbook(
     target: IO[bytes], title: str, columns: Sequence[ExportColumn], rows: Iterable[Any]
 ) -> None:
     """An XLSX with a frozen bold header."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+    from openpyxl.utils.cell import get_column_letter
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\\/*?:\[\]]", " ", title)[:31])
     sheet.freeze_panes = "A2"

@@ -32,7 +32,6 @@ from govnet.evaluation.models import (
     AuditStatus,
     Decision,
 )
-from govnet.evaluation.notice import notice_letter
 
 if TYPE_CHECKING:
     from govnet.accounts.models import User
@@ -82,7 +81,7 @@ class UploadForm(forms.Form):
 
 
 def _viewer(request: HttpRequest) -> User:
-    from govnet.accounts.models import User  # noqa: PLC0415  # runtime type of request.user
+    from govnet.accounts.models import User  # runtime type of request.user
 
     assert isinstance(request.user, User)  # LoginRequiredMiddleware let it through
     return request.user
@@ -219,6 +218,8 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("evaluation.view_auditbatch", raise_exception=True)
 def notice(request: HttpRequest, pk: int) -> HttpResponse:
     """The notice letter of the accepted findings."""
+    from govnet.evaluation.notice import notice_letter
+
     found = _report(request, pk)
     accepted = list(found.findings.filter(decision=Decision.ACCEPTED))
     if not accepted:

@@ -15,12 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils import timezone
-from docxtpl import DocxTemplate
-from jinja2 import TemplateError
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import SandboxedEnvironment
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font
 
 from govnet.evaluation.answers import Facts, leaves_by_id
 from govnet.evaluation.audit.report import FundColumn, Source
@@ -262,6 +256,11 @@ def _group_cells(
 
 def render_docx(data: Mapping[str, Any]) -> bytes:
     """The Word form of stored numbers; what they hold is text, never a template."""
+    from docxtpl import DocxTemplate
+    from jinja2 import TemplateError
+    from jinja2.exceptions import SecurityError
+    from jinja2.sandbox import SandboxedEnvironment
+
     template = DocxTemplate(_template())
     try:
         template.render(dict(data), autoescape=True, jinja_env=SandboxedEnvironment())
@@ -373,6 +372,9 @@ def in_format(issued: IssuedReport, suffix: str) -> bytes:
 
 def score_workbook(data: Mapping[str, Any]) -> bytes:
     """The score table of stored numbers as a workbook; every cell is text or a number."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Alignment, Font
+
     workbook = Workbook()
     sheet = workbook.active
     assert sheet is not None

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from govnet.evaluation.answers import Facts, known_score, leaves_by_id
 from govnet.evaluation.audit.document import Document
 from govnet.evaluation.audit.pairing import clauses, paired
-from govnet.evaluation.audit.readers import docx
 from govnet.evaluation.audit.registry import Finding, Severity
 from govnet.evaluation.audit.report import Report
 from govnet.evaluation.audit.runner import audit_document
@@ -84,6 +83,8 @@ def own_audit(evaluation: SelfEvaluation) -> Own:
     Raises:
         PrintingError: the officer's own Word template has an error.
     """
+    from govnet.evaluation.audit.readers import docx
+
     document = docx.read(render_docx(numbers(evaluation)))
     report, findings = audit_document(document)
     rows = sheet(report, findings)

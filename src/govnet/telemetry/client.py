@@ -10,16 +10,14 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
-
-import clickhouse_connect
-from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
-from urllib3.exceptions import HTTPError
 
 from govnet.config import Config, get_secrets
 from govnet.telemetry.migrations import Applied, Row, migrate, parse_compact
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 USER: Final = "govnet"
 DATABASE: Final = "govnet"
@@ -73,6 +71,13 @@ def guarded(call: Callable[[], Answer]) -> Answer:
         TelemetryUnavailableError: no connection, no answer in time, or a broken answer.
         DatabaseError: the store answered with a ClickHouse error.
     """
+    from clickhouse_connect.driver.exceptions import (
+        ClickHouseError,
+        DatabaseError,
+        OperationalError,
+    )
+    from urllib3.exceptions import HTTPError
+
     try:
         return call()
     except (OperationalError, HTTPError, OSError) as error:
@@ -95,6 +100,8 @@ def connect(config: Config, *, database: str | None = None) -> Client:
     Raises:
         TelemetryUnavailableError: the store does not answer.
     """
+    import clickhouse_connect
+
     target = endpoint(config)
     return guarded(
         lambda: clickhouse_connect.get_client(

@@ -16,12 +16,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
 from govnet.telemetry.client import guarded
 from govnet.telemetry.schema import (
@@ -32,6 +30,10 @@ from govnet.telemetry.schema import (
     Rollup,
     families,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from clickhouse_connect.driver.client import Client
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Seconds: TypeAlias = npt.NDArray[np.int64]
@@ -321,6 +323,8 @@ class _Columns:
 
 def _numpy(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     """A column without NULL; ``to_numpy`` would import pandas, see ``telemetry.columns``."""
+    import pyarrow as pa
+
     whole = column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):  # no chunk at all
         return np.empty(0)

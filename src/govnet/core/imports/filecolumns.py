@@ -23,7 +23,6 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
-from openpyxl.utils.datetime import from_excel
 
 from govnet.core.naturalkeys import AmbiguousKeyError, KeyIndex, KeyNotFoundError
 
@@ -102,7 +101,7 @@ class Lookup:
 
     def index(self, model: type[Model]) -> KeyIndex:
         """The texts that name the objects of a model which the user may see."""
-        from govnet.core.registry import get_resource  # noqa: PLC0415  # it imports this module
+        from govnet.core.registry import get_resource  # it imports this module
 
         if model not in self.indexes:
             resource = get_resource(model)
@@ -318,6 +317,8 @@ def parse_date(cell: Cell) -> date | None:
     if isinstance(cell, date):
         return cell
     if isinstance(cell, int | float) and int(cell) in _EXCEL_DAYS:
+        from openpyxl.utils.datetime import from_excel
+
         serial = from_excel(cell)
         return serial.date() if isinstance(serial, datetime) else None
     text = unicodedata.normalize("NFKC", as_text(cell)).removesuffix(" 00:00:00")
@@ -404,7 +405,7 @@ class ReferenceColumn(FileColumn):
         return lookup.pending if self._to_itself else KeyIndex()
 
     def _current_text(self, instance: Model, lookup: Lookup) -> str:
-        from govnet.core.registry import get_resource  # noqa: PLC0415  # it imports this module
+        from govnet.core.registry import get_resource  # it imports this module
 
         known = lookup.index(self.field.related_model).text(self.read(instance))
         if known:

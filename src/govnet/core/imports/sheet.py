@@ -18,9 +18,6 @@ from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
-from openpyxl.utils.cell import range_boundaries
-from openpyxl.utils.exceptions import InvalidFileException
 
 from govnet.core.imports.filecolumns import Cell
 
@@ -145,6 +142,8 @@ def _text_rows(text: str) -> Iterator[Row]:
 
 
 def _open_workbook(content: bytes) -> Upload:
+    from openpyxl import load_workbook
+
     check_archive(content)
     try:
         with warnings.catch_warnings():
@@ -180,7 +179,6 @@ def _sheet_rows(sheet: Any) -> Iterator[Row]:
 
 _DAMAGE = (
     zipfile.BadZipFile,
-    InvalidFileException,
     ParseError,
     KeyError,
     ValueError,
@@ -258,6 +256,8 @@ _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]+\d+:[A-Z]+\d+)"')
 
 def merged_ranges(content: bytes, part: str) -> list[MergedRange]:
     """Merged cells of a sheet."""
+    from openpyxl.utils.cell import range_boundaries
+
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         xml = archive.read(part)
     ranges = []

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-
-from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from typing import TYPE_CHECKING
 
 import govnet
 from govnet.evaluation.audit.runner import AuditedFile, AuditedFinding, Status
 from govnet.evaluation.errors import Note
+
+if TYPE_CHECKING:
+    from openpyxl.cell import Cell
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 SEVERITIES = {"major": "重大", "minor": "一般", "query": "提请说明"}
 
@@ -121,6 +120,10 @@ def _html_row(finding: AuditedFinding) -> str:
 
 def as_xlsx(results: Sequence[AuditedFile]) -> bytes:
     """A workbook of findings; text cells are stored as text, so no formula can run."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet("审核结果")
     bold = Font(bold=True)
@@ -166,6 +169,9 @@ def _xlsx_rows(result: AuditedFile) -> list[tuple[str, ...]]:
 
 
 def _text_cell(sheet: WriteOnlyWorksheet, value: str) -> Cell:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
     cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
     cell.data_type = "s"  # "=1+1" from a report stays text
     return cell
