@@ -15,9 +15,9 @@ from tests.peers import require
 
 PACKAGE = locale_tools.PACKAGE
 CHINESE = re.compile(r"[\u3400-\u9fff]")
-# Where Chinese is data and not the words of a page: the demo city, device vendors' texts, the
-# parsing of Chinese reports, and the scoring frameworks.
-DATA = ("demo", "vendors", "evaluation", "locale")
+# Where Chinese is data and not the words of a page: the demo city and its twin, device vendors'
+# texts, the parsing of Chinese reports, and the scoring frameworks.
+DATA = ("demo", "lab", "vendors", "evaluation", "locale")
 # What people type into files: accepted spellings of headers and values, examples in help texts.
 EXAMPLES = ("core/imports", "inventory/forms.py", "inventory/resources.py")
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|%%")
