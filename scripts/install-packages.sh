@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # program:package
 DEMO="snmpd:snmpd nginx:nginx-light setpriv:util-linux"
 TEST="$DEMO snmptrap:snmp fping:fping chromium:chromium ip:iproute2 msgfmt:gettext"
-TEST="$TEST dnsmasq:dnsmasq-base nft:nftables soffice:libreoffice-writer-nogui"
+TEST="$TEST dnsmasq:dnsmasq-base nft:nftables iperf3:iperf3 soffice:libreoffice-writer-nogui"
 # The server is not on PATH: its programs lie below its version's folder.
 TEST="$TEST $(compgen -G '/usr/lib/postgresql/*/bin/postgres' | head -1 || true):postgresql"
 TEST="$TEST /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"

@@ -19,6 +19,7 @@ PACKAGE = {
     "ip": "iproute2",
     "nft": "nftables",
     "dnsmasq": "dnsmasq-base",
+    "iperf3": "iperf3",
     "msgfmt": "gettext",
 }
 
