@@ -11,6 +11,7 @@ import pytest
 from docx import Document
 from openpyxl import load_workbook
 
+from govnet.core.office import as_pdf
 from govnet.evaluation import printing
 from govnet.evaluation.audit.extract import extract
 from govnet.evaluation.audit.readers import docx as docx_reader
@@ -120,7 +121,7 @@ def test_pdf_by_libreoffice_carries_the_figures(
         pytest.skip("PDF needs LibreOffice, which is optional")
     document = printing.render_docx(printing.numbers(evaluations["yueyang-2020"]))
     path = tmp_path / "report.pdf"
-    path.write_bytes(printing.as_pdf(document))
+    path.write_bytes(as_pdf(document))
     read = extract(read_document(path))
     assert read.total_score is not None
     assert read.total_score[0] == 98

@@ -20,9 +20,9 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from govnet.core.errors import Note
 from govnet.evaluation.audit.readers.detect import MAX_FILE_BYTES, SUFFIXES
 from govnet.evaluation.audit.registry import CHECKS
-from govnet.evaluation.errors import Note
 from govnet.evaluation.highlight import Quoted, pieces
 from govnet.evaluation.jobs import audit_batch
 from govnet.evaluation.models import (

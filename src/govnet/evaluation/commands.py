@@ -134,6 +134,7 @@ def print_evaluation(
 ) -> None:
     """Issue a self-evaluation's report in the bureau's form and write it to a file."""
     _prepare_database()
+    from govnet.core.office import PrintingError  # noqa: PLC0415
     from govnet.evaluation import printing  # noqa: PLC0415
     from govnet.evaluation.models import SelfEvaluation  # noqa: PLC0415
 
@@ -145,7 +146,7 @@ def print_evaluation(
     issued = printing.issue(evaluation)
     try:
         out.write_bytes(printing.in_format(issued, out.suffix))
-    except printing.PrintingError as error:
+    except PrintingError as error:
         typer.secho(str(error), err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{out} ({issued.digest[:12]})")

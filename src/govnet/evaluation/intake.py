@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from govnet.core.errors import ToldError, gettext_noop
 from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.report import FundColumn, Report, Section, Source
 from govnet.evaluation.catalogue import find_framework
-from govnet.evaluation.errors import ToldError, gettext_noop
 from govnet.evaluation.framework import Framework
 from govnet.evaluation.models import (
     EvaluationKind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 
 from govnet.accounts.models import User
+from govnet.core.errors import Note
 from govnet.evaluation.audit.report import Source
-from govnet.evaluation.errors import Note
 from govnet.evaluation.framework import Framework
 from govnet.evaluation.measures import MeasureError, fill
 from govnet.evaluation.models import (

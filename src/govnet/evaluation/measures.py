@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from govnet.evaluation.errors import ToldError, gettext_noop
+from govnet.core.errors import ToldError, gettext_noop
 from govnet.evaluation.models import Evidence, SelfEvaluation, Snapshot, TargetIndicator
 from govnet.evaluation.quantity import wan
 from govnet.inventory.models import AcceptanceState, Circuit, Region, Unit

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from govnet.core.office import PrintingError
 from govnet.evaluation import printing, scoring
 from govnet.evaluation.audit_pages import WORD
 from govnet.evaluation.catalogue import framework_of
@@ -115,7 +116,7 @@ def _standing(request: HttpRequest, evaluation: SelfEvaluation) -> dict[str, Any
     framework = framework_of(evaluation)
     try:
         own = own_audit(evaluation)
-    except printing.PrintingError as error:
+    except PrintingError as error:
         messages.error(request, error.note.localized())
         return {"own": None, "framework": framework}
     score = own.totals.self_score
@@ -310,7 +311,7 @@ def issue(request: HttpRequest, pk: int) -> HttpResponse:
     evaluation = _evaluation(request, pk)
     try:
         issued = printing.issue(evaluation, _user(request))
-    except printing.PrintingError as error:
+    except PrintingError as error:
         messages.error(request, error.note.localized())
         return redirect(evaluation)
     messages.success(request, _("Report issued: %s") % issued.digest[:12])
@@ -326,7 +327,7 @@ def issued_report(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
         raise Http404
     try:
         data = printing.in_format(found, f".{kind}")
-    except printing.PrintingError as error:
+    except PrintingError as error:
         messages.error(request, error.note.localized())
         return redirect(found.evaluation)
     return _download(data, f"{found.evaluation.slug}-{found.issued_at:%Y%m%d}.{kind}", KINDS[kind])

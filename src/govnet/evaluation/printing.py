@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
@@ -16,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils import timezone
 
+from govnet.core.errors import gettext_noop
+from govnet.core.office import PrintingError, as_docx, as_pdf, fill
 from govnet.evaluation.answers import Facts, leaves_by_id
 from govnet.evaluation.audit.report import FundColumn, Source
 from govnet.evaluation.catalogue import framework_of
-from govnet.evaluation.errors import ToldError, gettext_noop
 from govnet.evaluation.framework import Denominator, Framework, Indicator
 from govnet.evaluation.measures import printed
 from govnet.evaluation.models import (
@@ -35,25 +33,19 @@ if TYPE_CHECKING:
 
     from govnet.accounts.models import User
 
-PDF_SECONDS = 60
-
-
-class PrintingError(ToldError):
-    """A report could not be printed; the message says what is missing."""
-
 
 def wan_yuan(amount: Decimal | None) -> str:
     """An amount in 元 as 万元, as the form prints it; nothing for None."""
     return "" if amount is None else f"{(amount / 10_000).normalize():f}"
 
 
-def _template() -> io.BytesIO:
+def _template() -> bytes:
     """The officer's own template where there is one, else the shipped form."""
     own = Path(settings.MEDIA_ROOT) / "templates" / "annex-2-2.docx"
     if own.is_file():
-        return io.BytesIO(own.read_bytes())
+        return own.read_bytes()
     shipped = resources.files("govnet.evaluation") / "word" / "annex-2-2.docx"
-    return io.BytesIO(shipped.read_bytes())
+    return shipped.read_bytes()
 
 
 def numbers(evaluation: SelfEvaluation) -> dict[str, Any]:
@@ -256,23 +248,10 @@ def _group_cells(
 
 def render_docx(data: Mapping[str, Any]) -> bytes:
     """The Word form of stored numbers; what they hold is text, never a template."""
-    from docxtpl import DocxTemplate
-    from jinja2 import TemplateError
-    from jinja2.exceptions import SecurityError
-    from jinja2.sandbox import SandboxedEnvironment
-
-    template = DocxTemplate(_template())
-    try:
-        template.render(dict(data), autoescape=True, jinja_env=SandboxedEnvironment())
-    except (TemplateError, SecurityError) as error:
-        raise PrintingError(
-            gettext_noop("The Word template has an error: %(error)s"), error=str(error)
-        ) from error
-    for table in template.docx.tables:
+    filled = fill(_template(), data)
+    for table in filled.docx.tables:
         _merge_groups(table)
-    buffer = io.BytesIO()
-    template.save(buffer)
-    return buffer.getvalue()
+    return as_docx(filled)
 
 
 def _merge_groups(table: Table) -> None:
@@ -313,40 +292,6 @@ def issue(evaluation: SelfEvaluation, user: User | None = None) -> IssuedReport:
         document=document,
         digest=sha256(document).hexdigest(),
     )
-
-
-def as_pdf(document: bytes) -> bytes:
-    """A Word file as PDF, by LibreOffice.
-
-    Raises:
-        PrintingError: LibreOffice is not installed, or it failed.
-    """
-    office = shutil.which("soffice") or shutil.which("libreoffice")
-    if office is None:
-        raise PrintingError(
-            gettext_noop("PDF needs LibreOffice: apt-get install libreoffice-writer-nogui")
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "report.docx"
-        source.write_bytes(document)
-        profile = f"-env:UserInstallation=file://{folder}/profile"
-        argv = [
-            office,
-            profile,
-            "--headless",
-            "--convert-to",
-            "pdf",
-            "--outdir",
-            folder,
-            str(source),
-        ]
-        try:
-            subprocess.run(argv, check=True, capture_output=True, timeout=PDF_SECONDS)  # noqa: S603
-            return source.with_suffix(".pdf").read_bytes()
-        except (subprocess.SubprocessError, OSError) as error:
-            raise PrintingError(
-                gettext_noop("LibreOffice could not convert the report.")
-            ) from error
 
 
 def in_format(issued: IssuedReport, suffix: str) -> bytes:

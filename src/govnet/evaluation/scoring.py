@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-from govnet.evaluation.errors import ToldError, gettext_noop
+from govnet.core.errors import ToldError, gettext_noop
 from govnet.evaluation.framework import (
     Bands,
     Checklist,

@@ -46,8 +46,8 @@ class LedgerModel(models.Model):
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
-        """The object's page; every ledger model has one under the same name."""
-        return reverse(f"inventory:{self._meta.model_name}", args=[self.pk])
+        """The object's page; every declared object has one under the same name."""
+        return reverse(f"{self._meta.app_label}:{self._meta.model_name}", args=[self.pk])
 
 
 class LifeCycle(models.TextChoices):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.document import Span
 from govnet.evaluation.audit.registry import Check, Finding, Severity
 from govnet.evaluation.audit.report import Report, ScoreItem
-from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.framework import Framework, Indicator
 
 _ID = "FRM-01"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from govnet.evaluation.errors import Note
+from govnet.core.errors import Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit import flattened
 from govnet.evaluation.audit.document import Cell, Document, Span, Table, squeeze
 from govnet.evaluation.audit.report import (
@@ -31,7 +32,6 @@ from govnet.evaluation.audit.report import (
     Source,
     SpendingLine,
 )
-from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.quantity import is_blank, is_misread, parse_amount, parse_quantity
 
 Row = list[Cell]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.document import Cell, Span
 from govnet.evaluation.audit.report import Amount, FundColumn, Report, Source
-from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.quantity import parse_amount
 
 _LABELS = (

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import govnet
+from govnet.core.errors import Note
 from govnet.evaluation.audit.runner import AuditedFile, AuditedFinding, Status
-from govnet.evaluation.errors import Note
 
 if TYPE_CHECKING:
     from openpyxl.cell import Cell

@@ -11,8 +11,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from govnet.core.errors import Note
 from govnet.evaluation.audit.document import Cell, Document, Span
-from govnet.evaluation.errors import Note
 from govnet.evaluation.quantity import Operator, Quantity, meets
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.conformity import CONFORMITY, compare
 from govnet.evaluation.audit.document import Document, squeeze
 from govnet.evaluation.audit.extract import extract, forms
 from govnet.evaluation.audit.readers.detect import SUFFIXES, UnreadableError, read_document
 from govnet.evaluation.audit.registry import CHECKS, Finding, audit
 from govnet.evaluation.audit.report import Report
-from govnet.evaluation.errors import Note, gettext_noop
 from govnet.evaluation.framework import Framework
 
 FILE_SECONDS = 30

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.document import Cell, Document, Span, Table
-from govnet.evaluation.errors import Note, gettext_noop
 
 # A table larger than any report's: bounds memory, and the rest is told as unread.
 MAX_ROWS = 20_000

@@ -7,8 +7,8 @@ import io
 import zipfile
 from pathlib import Path
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.document import Document
-from govnet.evaluation.errors import Note, gettext_noop
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # A report of 300 pages unpacks to a few MiB; more is a bomb or a picture album.

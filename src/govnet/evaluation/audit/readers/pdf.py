@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pdfplumber
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.document import Document
 from govnet.evaluation.audit.readers.builder import DocumentBuilder
-from govnet.evaluation.errors import Note, gettext_noop
 
 if TYPE_CHECKING:
     from pdfplumber.page import Page

@@ -11,9 +11,9 @@ from itertools import islice
 
 from openpyxl import load_workbook
 
+from govnet.core.errors import Note, gettext_noop
 from govnet.evaluation.audit.document import Document
 from govnet.evaluation.audit.readers.builder import MACROS, MAX_ROWS, DocumentBuilder
-from govnet.evaluation.errors import Note, gettext_noop
 
 
 def read(data: bytes) -> Document:
