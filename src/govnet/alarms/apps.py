@@ -1,6 +1,7 @@
 """The alarms app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,3 +10,10 @@ class AlarmsConfig(AppConfig):
 
     name = "govnet.alarms"
     verbose_name = _("Alarms")
+
+    def ready(self) -> None:
+        """Audit what people write; have the shipped rules there after each migration."""
+        from govnet.alarms import audit_log, shipped  # noqa: PLC0415  # models come first
+
+        audit_log.register()
+        post_migrate.connect(shipped.ensure_rules, sender=self, dispatch_uid="alarm_rules")
