@@ -106,6 +106,15 @@ class SecretInput(forms.PasswordInput):
         super().__init__(render_value=False, attrs={"autocomplete": "new-password"})
 
 
+def moment_input(field: forms.Field) -> forms.Widget:
+    """The browser's own input for a date, a moment or a time of day."""
+    if isinstance(field, forms.DateTimeField):
+        return forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    if isinstance(field, forms.TimeField):
+        return forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
 class ObjectForm(forms.ModelForm[Any]):
     """Base of the forms of the ledger.
 
@@ -122,8 +131,8 @@ class ObjectForm(forms.ModelForm[Any]):
                 self.fields[name] = self._reference(name, field)
             elif name in getattr(self._meta.model, "SECRET_FIELDS", ()):
                 self._hide(name, field)
-            elif isinstance(field, forms.DateField):
-                field.widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+            elif isinstance(field, forms.DateField | forms.DateTimeField | forms.TimeField):
+                field.widget = moment_input(field)
             elif isinstance(field.widget, forms.Textarea):
                 field.widget.attrs["rows"] = 3
 
@@ -178,8 +187,8 @@ class InlineFormSet(BaseInlineFormSet[Any, Any, Any]):
         """Give each row the widgets of the other forms."""
         super().add_fields(form, index)
         for field in form.fields.values():
-            if isinstance(field, forms.DateField):
-                field.widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+            if isinstance(field, forms.DateField | forms.DateTimeField | forms.TimeField):
+                field.widget = moment_input(field)
 
 
 def inline_formset(

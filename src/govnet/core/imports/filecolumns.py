@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,7 +29,7 @@ from govnet.core.naturalkeys import AmbiguousKeyError, KeyIndex, KeyNotFoundErro
 if TYPE_CHECKING:
     from govnet.core.querysets import Viewer
 
-Cell = str | int | float | bool | date | datetime | Decimal | None
+Cell = str | int | float | bool | date | datetime | time | Decimal | None
 
 DANGEROUS = "=+-@\t\r'"
 """A cell that starts with one of these may be run as a formula by a spreadsheet."""
@@ -333,6 +333,93 @@ def parse_date(cell: Cell) -> date | None:
     raise CellError(_("is not a date such as 2026-11-23"))
 
 
+class MinuteColumn(FileColumn):
+    """A moment to the minute, written in the site's time zone."""
+
+    def parse(self, cell: Cell, lookup: Lookup, instance: Model) -> datetime | None:
+        """The moment; None when empty."""
+        del lookup, instance
+        return parse_minute(cell)
+
+    def read(self, instance: Model) -> datetime | None:
+        """The moment without its seconds, so that writing and reading again changes nothing."""
+        value: datetime | None = super().read(instance)
+        return None if value is None else value.replace(second=0, microsecond=0)
+
+    def show(self, value: Any) -> str:
+        """As people write it."""
+        return "" if value is None else f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+
+    def export(self, instance: Model, lookup: Lookup) -> Cell:
+        """As people write it: a spreadsheet knows no time zones."""
+        del lookup
+        return self.show(self.read(instance))
+
+
+class TimeColumn(FileColumn):
+    """A time of day to the minute."""
+
+    def parse(self, cell: Cell, lookup: Lookup, instance: Model) -> time | None:
+        """The time; None when empty."""
+        del lookup, instance
+        return parse_time(cell)
+
+    def show(self, value: Any) -> str:
+        """As people write it."""
+        return "" if value is None else f"{value:%H:%M}"
+
+    def export(self, instance: Model, lookup: Lookup) -> Cell:
+        """As people write it."""
+        del lookup
+        return self.show(self.read(instance))
+
+
+_MINUTE = re.compile(r"(.+?)[ T日]\s*(\d{1,2})[::](\d{2})(?:[::]\d{2}(?:\.\d+)?)?")
+_TIME = re.compile(r"(\d{1,2})[::](\d{2})(?:[::]00)?")
+
+
+def parse_minute(cell: Cell) -> datetime | None:
+    """A moment from a cell: a date with time, or ``2026-11-23 08:00``, in the site's time zone.
+
+    Raises:
+        CellError: it is neither.
+    """
+    if isinstance(cell, datetime):
+        return timezone.make_aware(cell.replace(second=0, microsecond=0))
+    text = unicodedata.normalize("NFKC", as_text(cell))
+    if not text:
+        return None
+    match = _MINUTE.fullmatch(text)
+    try:
+        day = parse_date(match.group(1)) if match else None
+        if match and day:
+            moment = time(int(match.group(2)), int(match.group(3)))
+            return timezone.make_aware(datetime.combine(day, moment))
+    except (CellError, ValueError):
+        pass
+    raise CellError(_("is not a time such as 2026-11-23 08:00"))
+
+
+def parse_time(cell: Cell) -> time | None:
+    """A time of day from a cell: a time, or ``08:00``.
+
+    Raises:
+        CellError: it is neither.
+    """
+    if isinstance(cell, time):
+        return cell.replace(second=0, microsecond=0)
+    text = unicodedata.normalize("NFKC", as_text(cell))
+    if not text:
+        return None
+    match = _TIME.fullmatch(text)
+    try:
+        if match:
+            return time(int(match.group(1)), int(match.group(2)))
+    except ValueError:
+        pass
+    raise CellError(_("is not a time of day such as 08:00"))
+
+
 class NumberColumn(FileColumn):
     """A whole number or a decimal."""
 
@@ -535,7 +622,9 @@ def column_for(name: str, model: type[Model]) -> FileColumn:
     kinds: list[tuple[Any, type[FileColumn]]] = [
         (models.ForeignKey, ReferenceColumn),
         (models.BooleanField, BooleanColumn),
+        (models.DateTimeField, MinuteColumn),
         (models.DateField, DateColumn),
+        (models.TimeField, TimeColumn),
         ((models.DecimalField, models.IntegerField), NumberColumn),
     ]
     if name in getattr(model, "SECRET_FIELDS", ()):
