@@ -15,8 +15,10 @@ TEST="$TEST dnsmasq:dnsmasq-base nft:nftables iperf3:iperf3 soffice:libreoffice-
 # The server is not on PATH: its programs lie below its version's folder.
 TEST="$TEST $(compgen -G '/usr/lib/postgresql/*/bin/postgres' | head -1 || true):postgresql"
 TEST="$TEST /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
+TEST="$TEST softflowd:softflowd tshark:tshark"
 # The benchmarks unpack the SNMP peers themselves: nothing that runs as a service is installed.
 BENCH="$DEMO fping:fping ip:iproute2 gcc:gcc /usr/include/stdio.h:libc6-dev"
+BENCH="$BENCH nfcapd:nfdump nfacctd:pmacct"
 
 case "${1:-}" in
   demo) wanted=$DEMO ;;

@@ -21,6 +21,11 @@ PACKAGE = {
     "dnsmasq": "dnsmasq-base",
     "iperf3": "iperf3",
     "msgfmt": "gettext",
+    "softflowd": "softflowd",
+    "softflowctl": "softflowd",
+    "tshark": "tshark",
+    "nfcapd": "nfdump",
+    "nfacctd": "pmacct",
 }
 
 

@@ -42,7 +42,8 @@ NOT_SETTINGS: Final = frozenset(
     {
         "GOVNET_CONFIG",
         "GOVNET_SUPERVISOR_PID",  # ``govnet up`` to its own processes
-        "GOVNET_RECORD_QUERY_COUNTS",  # the tests' two
+        "GOVNET_RECORD_FLOWS",  # the tests' three
+        "GOVNET_RECORD_QUERY_COUNTS",
         "GOVNET_RECORD_SCHEMA",
     }
 )

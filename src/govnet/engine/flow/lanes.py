@@ -1,0 +1,116 @@
+"""Datagrams that look like an earlier one: same exporter, same single data set, same length.
+
+That is nearly every datagram of a busy exporter. Such datagrams are collected as they are; joined,
+they are one structured array of headers and records, and not even their headers are read one by
+one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from govnet.engine.flow.exporters import Domain
+from govnet.engine.flow.templates import Rows, Template
+
+MAX_LANES: Final = 8_192
+
+# What the headers have at which offset; a v9 or IPFIX data set starts with its id and length.
+_HEADERS: Final = {
+    5: {"uptime": 4, "seconds": 8, "nanos": 12, "sequence": 16, "data": 24},
+    9: {"uptime": 4, "seconds": 8, "sequence": 12, "data": 24},
+    10: {"seconds": 4, "sequence": 8, "data": 20},
+}
+
+
+def lane_key(datagram: bytes, address: bytes) -> bytes:
+    """Everything that makes datagrams of one lane look alike, but their length."""
+    version = datagram[1]
+    if version == 9:  # source id, set id, set length
+        return address + datagram[16:24]
+    if version == 10:  # the same, and the version: it could be mistaken for the above
+        return address + datagram[12:20] + b"\n"
+    return address + datagram[2:4] + datagram[20:24]  # count, engine and sampling
+
+
+@dataclass(slots=True)
+class Lane:
+    """Datagrams of one look since the last flush.
+
+    Attributes:
+        size: octets of each.
+        records: records of each.
+    """
+
+    domain: Domain
+    template: Template
+    size: int
+    records: int
+    datagrams: list[bytes] = field(default_factory=list)
+    received: list[float] = field(default_factory=list)
+
+    def take(self) -> tuple[Rows, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """What came since the last time.
+
+        Returns:
+            The records; received, sent and started in milliseconds, one row a datagram; the
+            sequence number of each datagram.
+        """
+        offsets = _HEADERS[self.domain.version]
+        formats = dict.fromkeys(offsets, ">u4") | {"data": (self.template.dtype, self.records)}
+        layout = {
+            "names": list(offsets),
+            "formats": [formats[name] for name in offsets],
+            "offsets": list(offsets.values()),
+            "itemsize": self.size,
+        }
+        look: np.dtype[np.void] = np.dtype(layout)  # type: ignore[call-overload]  # a dict
+        rows: Rows = np.frombuffer(b"".join(self.datagrams), look)
+        moments = np.empty((len(rows), 3), np.int64)
+        moments[:, 0] = np.array(self.received) * 1000
+        moments[:, 1] = rows["seconds"].astype(np.int64) * 1000
+        if "nanos" in offsets:
+            moments[:, 1] += rows["nanos"].astype(np.int64) // 1_000_000
+        moments[:, 2] = moments[:, 1]
+        if "uptime" in offsets:
+            moments[:, 2] -= rows["uptime"]
+        self.datagrams, self.received = [], []
+        return rows["data"].reshape(-1), moments, rows["sequence"].astype(np.int64)
+
+
+class Lanes:
+    """Every lane, by its key; those with datagrams in them are remembered for the flush."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[bytes, Lane] = {}
+        self._busy: list[Lane] = []
+
+    def add(self, datagram: bytes, address: bytes, received: float) -> bool:
+        """Take a datagram when there is a lane for it."""
+        lane = self._by_key.get(lane_key(datagram, address))
+        if lane is None or lane.size != len(datagram):
+            return False
+        if not lane.datagrams:
+            self._busy.append(lane)
+        lane.datagrams.append(datagram)
+        lane.received.append(received)
+        return True
+
+    def open(self, datagram: bytes, domain: Domain, template: Template, records: int) -> None:
+        """Take datagrams that look like this one from now on."""
+        if len(self._by_key) >= MAX_LANES:
+            self.close_all()
+        lane = Lane(domain, template, len(datagram), records)
+        self._by_key[lane_key(datagram, domain.exporter.address)] = lane
+
+    def close_all(self) -> None:
+        """Look at every datagram again: a template has changed."""
+        self._by_key.clear()
+
+    def take(self) -> list[Lane]:
+        """The lanes with datagrams in them."""
+        busy, self._busy = self._busy, []
+        return busy

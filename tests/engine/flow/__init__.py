@@ -1,0 +1,1 @@
+"""Flow decoding against exporters, a dissector and broken input."""
