@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a make target needs and that are missing:
-#   scripts/install-packages.sh demo|test|bench
+#   scripts/install-packages.sh demo|lab|test|bench
 # The demo goes on without what it could not get; tests and benchmarks do too, and say what they
 # skip (with CI set, a test whose peer is missing fails).
 set -euo pipefail
@@ -10,6 +10,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # program:package
 DEMO="snmpd:snmpd nginx:nginx-light setpriv:util-linux"
+# The city twin; only root can run it.
+LAB="snmpd:snmpd nginx:nginx-light snmpget:snmp ip:iproute2 lldpd:lldpd softflowd:softflowd"
+LAB="$LAB rsyslogd:rsyslog kamailio:kamailio sipp:sip-tester dnsmasq:dnsmasq-base iperf3:iperf3"
+LAB="$LAB /usr/lib/frr/zebra:frr /usr/share/doc/frr-snmp:frr-snmp"
 TEST="$DEMO snmptrap:snmp fping:fping chromium:chromium ip:iproute2 msgfmt:gettext"
 TEST="$TEST dnsmasq:dnsmasq-base nft:nftables iperf3:iperf3 soffice:libreoffice-writer-nogui"
 # The server is not on PATH: its programs lie below its version's folder.
@@ -19,13 +23,18 @@ TEST="$TEST softflowd:softflowd tshark:tshark"
 # The benchmarks unpack the SNMP peers themselves: nothing that runs as a service is installed.
 BENCH="$DEMO fping:fping ip:iproute2 gcc:gcc /usr/include/stdio.h:libc6-dev"
 BENCH="$BENCH nfcapd:nfdump nfacctd:pmacct"
+if [ "$(id -u)" -eq 0 ]; then
+  DEMO="$DEMO $LAB"
+  TEST="$TEST $LAB"
+fi
 
 case "${1:-}" in
   demo) wanted=$DEMO ;;
+  lab) wanted=$LAB ;;
   test) wanted=$TEST ;;
   bench) wanted=$BENCH ;;
   *)
-    say "usage: $0 demo|test|bench"
+    say "usage: $0 demo|lab|test|bench"
     exit 2
     ;;
 esac

@@ -29,6 +29,15 @@ PROVINCE6: Final = IPv6Network("fd42::/32")
 INTERNET4: Final = (IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24"))
 INTERNET6: Final = (IPv6Network("2001:db8:1::/48"), IPv6Network("2001:db8:2::/48"))
 
+ANNOUNCED: Final = {
+    "province": (PROVINCE4, PROVINCE6),
+    "isp1": (INTERNET4[0], INTERNET6[0]),
+    "isp2": (INTERNET4[1], INTERNET6[1]),
+    "core1": (CITY4, CITY6),
+    "core2": (CITY4, CITY6),
+}
+"""What a router tells its BGP neighbours; it discards what of it has no longer route."""
+
 Pair = tuple[tuple[IPv4Interface, IPv6Interface], tuple[IPv4Interface, IPv6Interface]]
 
 

@@ -1,0 +1,36 @@
+"""rsyslog on every router: its daemons' messages to the operations room.
+
+The first core writes RFC 5424, the others RFC 3164, as a city's devices do; an aggregation
+router writes in GB18030 what an old switch would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from govnet.lab.daemons.base import SYSLOG_PORT, Daemon, Room
+
+MODERN: Final = frozenset({"core1", "agg2", "isp1"})
+CONFIGURATION: Final = """\
+module(load="imuxsock" SysSock.Use="on" SysSock.Name="/run/log" SysSock.RateLimit.Interval="0")
+action(type="omfwd" target="{target}" port="{port}" protocol="udp" template="{template}")
+"""
+
+
+def daemons(room: Room) -> Iterator[Daemon]:
+    """The log daemon of a router."""
+    if not (room.node.routes and room.node.agent):
+        return
+    modern = room.node.name in MODERN
+    template = "RSYSLOG_SyslogProtocol23Format" if modern else "RSYSLOG_TraditionalForwardFormat"
+    target = room.collector[0]
+    room.write(
+        "rsyslog.conf",
+        CONFIGURATION.format(target=target, port=SYSLOG_PORT, template=template),
+    )
+    yield Daemon(
+        "rsyslogd",
+        ("/usr/sbin/rsyslogd", "-n", "-i", "/run/rsyslogd.pid", "-f", "/run/etc/rsyslog.conf"),
+        ready="/run/log",
+    )
