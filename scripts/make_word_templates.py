@@ -16,7 +16,7 @@ from docx.enum.table import (
     WD_ROW_HEIGHT_RULE,
     WD_TABLE_ALIGNMENT,
 )
-from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_TAB_ALIGNMENT
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
@@ -24,6 +24,7 @@ from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph
 
 OUT = Path(__file__).parent.parent / "src/govnet/evaluation/word"
+CERTIFICATES = Path(__file__).parent.parent / "src/govnet/projects/word"
 BODY, HEADING, NARRATIVE = "宋体", "黑体", "仿宋"
 MONEY_COLUMNS = ("planned", "arrived", "spent", "balance")
 SOURCES = (
@@ -289,14 +290,121 @@ def _score_table(document: Document) -> None:
     document.add_paragraph("{%p endif %}")
 
 
-def main() -> None:
-    """Write the template of annexes 2-2 and 3-2."""
+def _blank() -> Document:
+    """An A4 page with the number at its foot."""
     document = docx.Document()
     _font(document)
     page = document.sections[0]
     _page_number(page.footer.paragraphs[0])
     page.page_width, page.page_height = Cm(21), Cm(29.7)
     page.left_margin = page.right_margin = Cm(1.9)
+    return document
+
+
+def _right(table: Table, column: int, first: int = 1) -> None:
+    """Amounts stand at the right."""
+    for row in table.rows[first:]:
+        row.cells[column].paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
+
+
+def _certificate_head(document: Document) -> None:
+    _paragraph(document, "合同款支付证书", size=18, center=True)
+    _paragraph(document, "{% if void %}（已作废：{{ void }}）{% endif %}", center=True)
+    line = document.add_paragraph("证书编号：{{ number }}")
+    line.add_run("\t出具日期：{{ date }}")
+    line.paragraph_format.tab_stops.add_tab_stop(Cm(17.2), WD_TAB_ALIGNMENT.RIGHT)
+    rows = [
+        ["项目名称", "{{ project }}", "项目编号", "{{ project_code }}"],
+        ["项目单位", "{{ project_unit }}", "采购包", "{{ lot }}"],
+        ["合同名称", "{{ contract_name }}", "合同编号", "{{ contract_number }}"],
+        ["承包单位", "{{ contractor }}", "合同金额（元）", "{{ contract_amount }}"],
+    ]
+    _table(document, rows, [2.4, 7.4, 2.8, 4.6])
+
+
+def _certificate_money(document: Document) -> None:
+    rows = [
+        ["本期：{{ instalment }}", "金额（元）", "占合同金额"],
+        ["① 本期合同约定金额", "{{ instalment_amount }}", "{{ instalment_share }}"],
+        ["② 本期此前已出具证书金额", "{{ certified_before }}", ""],
+        ["③ 本期应扣款（明细见下表）", "{{ deducted }}", ""],
+        ["④ 本次应付 ＝ ① − ② − ③", "{{ payable }}", ""],
+        ["本次应付（大写）：{{ payable_capital }}", "", ""],
+        ["⑤ 合同此前累计已付", "{{ paid_before }}", "{{ paid_before_share }}"],
+        ["⑥ 本次支付后累计 ＝ ④ ＋ ⑤", "{{ paid_after }}", "{{ paid_after_share }}"],
+    ]
+    table = _table(document, rows, [9.4, 4.6, 3.2])
+    for column in (1, 2):
+        _right(table, column, 0)
+    for row in (0, 4, 5):
+        for cell in table.rows[row].cells:
+            for run in cell.paragraphs[0].runs:
+                run.bold = True
+    _merge(table.rows[5].cells[0], table.rows[5].cells[2])
+
+
+def _certificate_lists(document: Document) -> None:
+    lists = [
+        ("付款条件", ["条件", "核对", "依据"], "gates", ["gate", "met", "reason"], [6.4, 1.4, 9.4]),
+        ("扣款明细", ["期间", "依据与算式", "金额（元）"], "deductions",
+         ["period", "why", "amount"], [4.6, 9.4, 3.2]),
+        ("此前支付", ["日期", "会计凭证号", "支付内容", "金额（元）"], "payments",
+         ["paid_on", "voucher", "content", "amount"], [2.6, 4.2, 7.2, 3.2]),
+    ]  # fmt: skip
+    for title, heads, name, fields, widths in lists:
+        _gap(document)
+        values = ["{{ row." + field + " }}" for field in fields]
+        if name == "gates":
+            values[2] += "{% if row.override %}（经两人批准放行：{{ row.override }}；"
+            values[2] += "{{ row.override_by }}）{% endif %}"
+        blank = [""] * (len(heads) - 1)
+        rows = [
+            [title, *blank],
+            heads,
+            [f"{{%tr for row in {name} %}}", *blank],
+            values,
+            ["{%tr endfor %}", *blank],
+            [f"{{%tr if not {name} %}}", *blank],
+            ["无", *blank],
+            ["{%tr endif %}", *blank],
+        ]
+        table = _table(document, rows, widths)
+        _heading_row(table)
+        if fields[-1] == "amount":
+            _right(table, len(heads) - 1)
+
+
+def _certificate_signatures(document: Document) -> None:
+    _gap(document)
+    places = ["承包单位意见", "监理单位意见", "项目单位意见", "财务审核意见"]
+    rows = [[place, "\n\n签字（盖章）：            年    月    日"] for place in places]
+    _table(document, rows, [3.2, 14.0])
+    _paragraph(
+        document,
+        "▲ 表示条件未满足、经申请人与批准人两人放行。本证书数据出具时已固定，摘要 {{ digest }}。",
+        size=8,
+    )
+
+
+def certificate() -> None:
+    """Write the template of the payment certificate."""
+    document = _blank()
+    for part in (
+        _certificate_head,
+        _certificate_money,
+        _certificate_lists,
+        _certificate_signatures,
+    ):
+        part(document)
+        if part is _certificate_head:
+            _gap(document)
+    CERTIFICATES.mkdir(parents=True, exist_ok=True)
+    document.save(str(CERTIFICATES / "payment-certificate.docx"))
+
+
+def annexes() -> None:
+    """Write the template of annexes 2-2 and 3-2."""
+    document = _blank()
     _cover(document)
     _facts(document)
     for part in (_spending, _goals, _people):
@@ -309,4 +417,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    annexes()
+    certificate()

@@ -126,7 +126,7 @@ class ObjectCase:
         self.make_more(world, 3)
         client, url = world.client(world.owner), self.resource.url("list")
         client.get(url)
-        name = f"inventory:{self.model._meta.model_name}_list"
+        name = f"{self.model._meta.app_label}:{self.model._meta.model_name}_list"
         with compare(name):
             client.get(url)
         with CaptureQueriesContext(connection) as few:

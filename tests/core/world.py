@@ -66,6 +66,7 @@ class World:
     stranger: User
     nobody: User
     clients: dict[int, Client] = field(default_factory=dict)
+    common: dict[type[Any], Any] = field(default_factory=dict)
 
     def client(self, user: User) -> Client:
         """A browser in which the person is signed in."""
@@ -80,6 +81,7 @@ class World:
             models.Carrier: self.carrier,
             models.Contractor: self.contractor,
             models.Credential: self.credential,
+            **self.common,
         }
         return common.get(model) or self.east.of(model)
 

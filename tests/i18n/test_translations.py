@@ -19,7 +19,13 @@ CHINESE = re.compile(r"[\u3400-\u9fff]")
 # texts, the parsing of Chinese reports, and the scoring frameworks.
 DATA = ("demo", "lab", "vendors", "evaluation", "locale")
 # What people type into files: accepted spellings of headers and values, examples in help texts.
-EXAMPLES = ("core/imports", "inventory/forms.py", "inventory/resources.py")
+EXAMPLES = (
+    "core/imports",
+    "inventory/forms.py",
+    "inventory/resources.py",
+    "projects/capital.py",  # amounts in Chinese capitals
+    "projects/forms.py",
+)
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|%%")
 
 

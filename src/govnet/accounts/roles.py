@@ -20,6 +20,7 @@ ACCOUNT_APPS = ("sla", "projects", "surveys")
 # A credential opens devices; even its name and version are the engineers' business only.
 ENGINEERS_ONLY = ("credential",)
 RUN_PROBE = "monitor.run_probe"
+APPROVE = "projects.approve_gateoverride"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,30 @@ ROLES = (
         extra=(RUN_PROBE,),
     ),
     Role("unit_contact", _("Unit contact"), view_apps=("inventory", "monitor")),
-    Role("contractor", _("Carrier or contractor"), view_apps=("operations",)),
+    Role(
+        "contractor",
+        _("Carrier or contractor"),
+        view_apps=("operations",),
+        # Its own contracts and what was paid on them; never the project's budget.
+        extra=(
+            "projects.view_contract",
+            "projects.view_document",
+            "projects.view_paymentcertificate",
+        ),
+    ),
     Role(
         "contract_officer",
         _("Contract officer"),
         view_apps=("inventory", "monitor", "alarms", "operations", *ACCOUNT_APPS),
         edit_apps=ACCOUNT_APPS,
+        extra=(APPROVE,),
     ),
-    Role("leader", _("Leader"), view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "evaluation")),
+    Role(
+        "leader",
+        _("Leader"),
+        view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "evaluation"),
+        extra=(APPROVE,),
+    ),
     Role(
         "performance_officer",
         _("Performance officer"),
@@ -69,7 +86,7 @@ ROLES = (
         edit_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation"),
         view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation"),
         sees_credentials=True,
-        extra=(RUN_PROBE,),
+        extra=(RUN_PROBE, APPROVE),
     ),
 )
 LABELS = {role.name: role.label for role in ROLES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from govnet.core.registry import Resource, resources
-from govnet.core.views import bulk, importing, lists, objects
+from govnet.core.views import bulk, due, importing, lists, objects
 from govnet.core.views.base import ObjectView
 
 _PAGES: tuple[tuple[str, str, type[ObjectView]], ...] = (
@@ -37,6 +37,7 @@ def object_urls(app_label: str) -> list[URLPattern]:
 
 app_name = "core"
 urlpatterns = [
+    path("due/", due.due, name="due"),
     path("imports/", importing.import_list, name="import_list"),
     path("imports/<int:pk>/", importing.import_run, name="import_run"),
     path("imports/<int:pk>/apply/", importing.import_apply, name="import_apply"),

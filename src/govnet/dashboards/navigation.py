@@ -30,7 +30,13 @@ class Job:
 
 
 JOBS = (
-    Job("", (Entry(_("Overview"), "layout-dashboard", "dashboards:overview"),)),
+    Job(
+        "",
+        (
+            Entry(_("Overview"), "layout-dashboard", "dashboards:overview"),
+            Entry(_("My overdue things"), "clock-exclamation", "core:due"),
+        ),
+    ),
     Job(
         _("Network"),
         (
@@ -61,6 +67,27 @@ JOBS = (
                 _("State changes"), "arrows-exchange", "dashboards:flip_list", "monitor.view_flip"
             ),
             Entry(_("Probe now"), "radar", "dashboards:probe", "monitor.run_probe"),
+        ),
+    ),
+    Job(
+        _("Assessment"),
+        (
+            Entry(
+                _("Contracts"),
+                "file-certificate",
+                "projects:contract_list",
+                "projects.view_contract",
+            ),
+            Entry(_("Projects"), "briefcase", "projects:project_list", "projects.view_project"),
+            Entry(
+                _("Expiry calendar"), "calendar-due", "projects:expiry", "projects.view_contract"
+            ),
+            Entry(
+                _("Deduction tables"),
+                "report-money",
+                "projects:deductiontable_list",
+                "projects.view_deductiontable",
+            ),
         ),
     ),
     Job(

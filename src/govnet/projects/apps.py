@@ -9,3 +9,12 @@ class ProjectsConfig(AppConfig):
 
     name = "govnet.projects"
     verbose_name = _("Projects and contracts")
+
+    def ready(self) -> None:
+        """Audit every write, declare the objects, put their panels on their pages."""
+        from govnet.projects import audit, due, panels, resources  # noqa: PLC0415  # models first
+
+        audit.register()
+        resources.register_all()
+        panels.register_all()
+        due.register_all()
