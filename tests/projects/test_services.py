@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -343,7 +344,7 @@ def test_whatever_people_try_nothing_is_overpaid(
 def test_a_payment_needs_a_voucher_and_a_day_that_has_come(world: World) -> None:
     first, _rest = in_force(contract_of(world.east))
     certificate = services.certify(first, world.owner)
-    values = {"content": "fee", "source": "city", "user": world.owner}
+    values: dict[str, Any] = {"content": "fee", "source": "city", "user": world.owner}
     with pytest.raises(ProjectError, match="voucher"):
         services.pay(certificate, D(1), paid_on=TODAY, voucher=" ", **values)
     tomorrow = timezone.localdate() + timedelta(days=1)
