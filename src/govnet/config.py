@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     BaseModel,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     field_validator,
@@ -69,6 +70,9 @@ class Config(BaseSettings):
     web_health_port: Port = 18126
     allowed_hosts: list[str] = Field(default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"])
     csrf_trusted_origins: list[str] = Field(default_factory=list)
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        default_factory=list, description="reverse proxies that are believed who asks"
+    )
     https_only: bool = False
     debug: bool = False
     time_zone: str = "Asia/Shanghai"
@@ -78,6 +82,9 @@ class Config(BaseSettings):
         default=640, ge=256, description="ceiling of one query and of caches"
     )
     spool_max_mib: int = Field(default=1024, ge=16, description="disk that one writer may fill")
+    flush_seconds: float = Field(
+        default=5.0, ge=0.1, le=60, description="samples wait so long for others before the disk"
+    )
     probe_concurrency: int = Field(default=500, ge=1)
     secret_key_fallbacks: list[SecretStr] = Field(
         default_factory=list, description="old secret keys, kept while credentials are re-encrypted"

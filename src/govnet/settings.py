@@ -20,6 +20,7 @@ SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in _config.secret_key_fal
 SALT_KEY = _secrets.salt_key
 DEBUG = _config.debug
 ALLOWED_HOSTS = _config.allowed_hosts
+TRUSTED_PROXIES = _config.trusted_proxies
 CSRF_TRUSTED_ORIGINS = _config.csrf_trusted_origins
 
 INSTALLED_APPS = [
@@ -59,6 +60,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "govnet.core.audit.RequestIdMiddleware",
+    "govnet.accounts.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
+from auditlog import get_logentry_model
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from govnet.accounts.middleware import client_address
 from govnet.accounts.models import User
 from tests.people import PASSWORD, person
 
@@ -127,3 +132,51 @@ def test_no_page_allows_an_inline_script(client: Client) -> None:
         assert "default-src 'self'" in policy
         assert "unsafe-inline" not in policy.split("style-src")[0]
         assert "script-src" not in policy
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded", "found"),
+    [
+        ([], "10.0.0.9", "", "10.0.0.9"),
+        ([], "10.0.0.9", "1.2.3.4", "10.0.0.9"),
+        (["127.0.0.1"], "127.0.0.1", "1.2.3.4", "1.2.3.4"),
+        (["127.0.0.1"], "127.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
+        (["127.0.0.0/8", "10.0.0.0/8"], "127.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.1", "1.2.3.4"),
+        (["127.0.0.1"], "10.0.0.9", "1.2.3.4", "10.0.0.9"),
+        (["127.0.0.1"], "127.0.0.1", "1.2.3.4, nonsense", "127.0.0.1"),
+        (["127.0.0.1"], "127.0.0.1", "", "127.0.0.1"),
+        (["::1", "127.0.0.1"], "::1", "2001:db8::5", "2001:db8::5"),
+        (["127.0.0.1"], "127.0.0.1", "127.0.0.1, 127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_what_trusted_proxies_say_and_nobody_else(
+    settings: Settings, trusted: list[str], peer: str, forwarded: str, found: str
+) -> None:
+    settings.TRUSTED_PROXIES = [ip_network(text) for text in trusted]
+    assert client_address(peer, forwarded) == found
+
+
+def test_behind_a_trusted_proxy_each_person_is_locked_out_alone(
+    client: Client, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.1")]
+    person("duty")
+
+    def attempt(password: str, header: str) -> int:
+        data = {"username": "duty", "password": password}
+        return client.post(SIGN_IN, data, headers={"X-Forwarded-For": header}).status_code
+
+    for number in range(5):  # what the attacker writes first changes nothing
+        last = attempt("wrong", f"9.9.9.{number}, 1.2.3.4")
+    assert last == 429
+    assert attempt(PASSWORD, "1.2.3.4") == 429
+    assert attempt(PASSWORD, "1.2.3.5") == 302, "the colleague at another address signs in"
+
+
+def test_the_audit_trail_does_not_believe_the_one_who_asks(client: Client) -> None:
+    client.force_login(person("chief", "administrator", whole_site=True))
+    data = {"code": "430699", "name": "r", "level": "city"}
+    answer = client.post("/inventory/region/add/", data, headers={"X-Forwarded-For": "6.6.6.6"})
+    assert answer.status_code == 302, answer.content.decode()[-500:]
+    entry = get_logentry_model().objects.filter(object_repr="r").latest("timestamp")
+    assert entry.remote_addr == "127.0.0.1"

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from govnet.dashboards import platform
+from govnet.inventory.models import AccessPoint
 from govnet.monitor import services
 from govnet.monitor.generate import sync_targets
 from govnet.monitor.models import Target
@@ -104,7 +105,9 @@ def test_what_cannot_be_measured_is_refused_at_its_field(
 def test_a_part_of_the_network_watches_only_its_own_ledger(client: Client, city: City) -> None:
     east(client, city)
     mine = {"kind": "icmp", "unit": city.unit_east.code}
-    assert saved(client, address="127.20.0.1", **mine).unit == city.unit_east
+    AccessPoint.objects.create(code="AP-10", name="10", unit=city.unit_east, ipv4="10.20.0.1")
+    assert saved(client, address="10.20.0.1", **mine).unit == city.unit_east
+    assert "address" in refused(client, address="127.20.0.1", **mine), "this machine"
     assert "address" in refused(client, address="127.20.0.2", **mine)
     assert "address" in refused(client, address="10.99.0.1", **mine)
     assert "address" in refused(client, address="127.0.0.1", **mine)
@@ -121,9 +124,8 @@ def test_nobody_watches_link_local_or_metadata_addresses(client: Client, city: C
 def test_references_are_for_people_who_see_the_whole_site(client: Client, city: City) -> None:
     east(client, city)
     assert 'name="reference"' not in client.get(ADD).content.decode()
-    made = saved(
-        client, kind="icmp", address="127.20.0.1", unit=city.unit_east.code, reference="on"
-    )
+    AccessPoint.objects.create(code="AP-10", name="10", unit=city.unit_east, ipv4="10.20.0.1")
+    made = saved(client, kind="icmp", address="10.20.0.1", unit=city.unit_east.code, reference="on")
     assert not made.reference
     client.logout()
     assert saved(whole(client), kind="icmp", address="127.0.0.1", reference="on").reference

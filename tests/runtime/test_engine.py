@@ -2,96 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pytest
 
-from govnet.telemetry.spool import Spool
 from tests.peers_snmpd import COMMUNITY, running_snmpd
-from tests.running import Installation, installation, until
+from tests.running import until
+from tests.runtime.machine import IMPORTS, Machine, machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-IMPORTS = """
-import json
-from govnet.inventory.models import *
-from govnet.monitor.models import *
-from tests.monitor import ledger
-"""
-
-
-class Flipped(NamedTuple):
-    old: str
-    new: str
-    since: float
-    confirmed: float
-
-
-class Machine(Installation):
-    """An installation whose store and engine a test starts and kills."""
-
-    children: dict[str, subprocess.Popen[str]]
-
-    def launch(self, name: str) -> None:
-        self.children[name] = self.start(name)
-
-    def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
-        self.children[name].send_signal(number)
-        return self.children[name].wait(15)
-
-    def measuring(self) -> bool:
-        engine = self.status()["processes"]["engine"]
-        return bool(engine["ok"] and engine["counters"]["targets"])
-
-    def state(self, name: str) -> dict[str, Any]:
-        query = (
-            "SELECT state, rtt_ms, reason FROM monitor_targetstate"
-            " JOIN monitor_target ON id = target_id WHERE name = ?"
-        )
-        found = self.rows(query, name)
-        return dict(zip(("state", "rtt", "reason"), found[0], strict=True)) if found else {}
-
-    def is_state(self, name: str, state: str) -> bool:
-        return self.state(name).get("state") == state
-
-    def flips(self, name: str) -> list[Flipped]:
-        """From, to, since and confirmed (seconds since the epoch) in order."""
-        query = (
-            "SELECT old_state, new_state, at, confirmed_at FROM monitor_flip"
-            " JOIN monitor_target t ON t.id = target_id WHERE name = ? ORDER BY monitor_flip.id"
-        )
-        return [
-            Flipped(old, new, _epoch(at), _epoch(confirmed))
-            for old, new, at, confirmed in self.rows(query, name)
-        ]
-
-
-def _epoch(text: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-
-
-@contextmanager
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    settings = installation(tmp_path, PYTHONPATH=str(Path(__file__).parents[2]))
-    made = Machine(settings.data_dir, settings.env)
-    made.children = {}
-    made.run("migrate")
-    try:
-        yield made
-    finally:
-        for child in made.children.values():
-            if child.poll() is None:
-                child.kill()
-                child.wait()
 
 
 @pytest.fixture(scope="module")
@@ -197,63 +119,6 @@ def test_a_polled_device_fills_its_device_port_and_interface_rows(
         assert site.rows("SELECT in_bps FROM monitor_portstate")[0][0] is not None
         until(lambda: site.sql("SELECT count() FROM device_sample")[0][0], 20, "device samples")
     assert COMMUNITY not in site.log_path.read_text()
-
-
-def _acknowledged_rows(made: Machine) -> set[tuple[int, int]]:
-    """(target, milliseconds) of every probe result that is on disk and not in the store yet."""
-    spool = Spool(made.data_dir / "spool" / "engine", 2**30)
-    try:
-        tables = [
-            pa.ipc.open_stream(batch.read()).read_all()
-            for batch in spool.pending()
-            if batch.table == "probe_result"
-        ]
-    finally:
-        spool.close()
-    return {
-        (int(target), int(ts))
-        for table in tables
-        for target, ts in zip(
-            table["target_id"].to_pylist(), table["ts"].cast(pa.int64()).to_pylist(), strict=True
-        )
-    }
-
-
-def test_whatever_is_killed_every_acknowledged_sample_lands_exactly_once(tmp_path: Path) -> None:
-    with machine(tmp_path) as made:
-        made.django(
-            f"{IMPORTS}for n in range(40):\n"
-            "    ledger.target(name=str(n), address=f'127.45.0.{n + 1}', interval_s=1)"
-        )
-        seen: set[tuple[int, int]] = set()
-        for kill_store in (True, False, True):
-            made.launch("store")
-            made.launch("engine")
-            until(made.measuring, 60, "the engine measures", made.log_tail)
-            time.sleep(3)
-            if kill_store:
-                made.end("store", signal.SIGKILL)
-                time.sleep(3)  # what is measured now waits on disk
-            made.end("engine", signal.SIGKILL)
-            seen |= _acknowledged_rows(made)
-            if not kill_store:
-                made.end("store", signal.SIGKILL)
-        assert len(seen) > 40, "nothing was on disk at the kill"
-        made.launch("store")
-        made.launch("engine")
-        until(made.measuring, 60, "the engine measures", made.log_tail)
-        until(
-            lambda: made.status()["processes"]["engine"]["counters"]["spooled_bytes"] < 50_000,
-            30,
-            "the spool is sent",
-            made.log_tail,
-        )
-        assert made.end("engine") == 0, made.log_tail()
-        stored = made.sql("SELECT target_id, toUnixTimestamp64Milli(ts) FROM probe_result")
-        landed = [(int(target), int(ts)) for target, ts in stored]
-        assert len(landed) == len(set(landed)), "a sample is there twice"
-        assert seen <= set(landed), f"{len(seen - set(landed))} acknowledged samples are lost"
-        assert not _acknowledged_rows(made), "a stopped engine leaves nothing behind"
 
 
 def test_time_that_nobody_measured_is_unknown_not_good(tmp_path: Path) -> None:

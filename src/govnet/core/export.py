@@ -20,7 +20,7 @@ from django.utils.html import strip_tags
 from django_tables2.rows import BoundRow
 
 from govnet.core.imports.filecolumns import Cell, FileColumn, Lookup, guard
-from govnet.core.registry import Resource
+from govnet.core.registry import Resource, hidden_fields
 
 if TYPE_CHECKING:
     from govnet.core.tables import ObjectTable
@@ -39,8 +39,12 @@ class ExportColumn:
 
 
 def file_columns(resource: Resource, lookup: Lookup) -> list[ExportColumn]:
-    """Everything that import reads: the file brings an empty ledger to the same state."""
-    return [_from_file(column, lookup) for column in resource.columns]
+    """Everything that import reads: the file brings an empty ledger to the same state.
+
+    What the person may not see has no column, and import leaves alone what has none.
+    """
+    hidden = hidden_fields(resource.model, lookup.viewer)
+    return [_from_file(item, lookup) for item in resource.columns if item.name not in hidden]
 
 
 def shown_columns(resource: Resource, table: ObjectTable, lookup: Lookup) -> list[ExportColumn]:

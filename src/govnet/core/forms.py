@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from govnet.core.imports.filecolumns import is_control, normalise
 from govnet.core.naturalkeys import AmbiguousKeyError, KeyNotFoundError
-from govnet.core.registry import Inline, Resource, get_resource
+from govnet.core.registry import Inline, Resource, get_resource, hidden_fields
 from govnet.core.scope import inside_scope
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class ObjectForm(forms.ModelForm[Any]):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+        for name in hidden_fields(self._meta.model, user) & self.fields.keys():
+            del self.fields[name]
         for name, field in list(self.fields.items()):
             if isinstance(field, ModelChoiceField):
                 self.fields[name] = self._reference(name, field)
@@ -220,6 +222,8 @@ def bulk_edit_form(resource: Resource, user: User, data: Any = None) -> forms.Fo
     model_form = resource.form(user=user)
     form = forms.Form(data, prefix="bulk")
     for name in resource.bulk_edit:
+        if name not in model_form.fields:
+            continue
         field = model_form.fields[name]
         field.required = False
         field.initial = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 
@@ -70,6 +70,7 @@ class Resource:
         prepare: joins and annotations that rows need.
         region: attribute path from an object to its region, for the breadcrumb.
         picker: choose by typing, not from a drop-down, because there are many.
+        private: named only to people who may view such objects, wherever others refer to them.
     """
 
     model: type[Model]
@@ -87,6 +88,7 @@ class Resource:
     related: tuple[Related, ...] = ()
     inlines: tuple[Inline, ...] = ()
     picker: bool = False
+    private: bool = False
     columns: tuple[FileColumn, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -175,3 +177,14 @@ def resources(app_label: str = "") -> list[Resource]:
         for item in _resources.values()
         if not app_label or item.model._meta.app_label == app_label
     ]
+
+
+def hidden_fields(model: type[Model], user: Viewer) -> frozenset[str]:
+    """Fields that a user sees nowhere: they name private objects that he may not view."""
+    references = [f for f in model._meta.concrete_fields if isinstance(f, ForeignKey)]
+    targets = {f.name: _resources.get(f.related_model) for f in references}
+    return frozenset(
+        name
+        for name, target in targets.items()
+        if target and target.private and not user.has_perm(target.permission("view"))
+    )

@@ -1,9 +1,11 @@
 """One probe, now, for a person: what may be asked, and the exchange that came of it.
 
 The web server may reach more of the network than the person in front of it. So only addresses
-of the ledger that the person may see are probed; an administrator may probe others, but never
-this machine's own services, link-local or metadata addresses. A name is resolved once, judged,
-and the probe goes to the judged address: the answer cannot change in between.
+of the ledger that the person may see are probed; an administrator may probe others. Link-local
+and metadata addresses are never probed, and of this machine only what a target that the person
+sees measures already, to the port. A name is resolved once, judged, and the probe goes to the
+judged address: the answer cannot change in between. A redirect is shown and not followed: where
+it leads is another wish, to be judged by itself.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ SYSTEM = {
     "sysUpTime": "1.3.6.1.2.1.1.3.0",
     "sysName": "1.3.6.1.2.1.1.5.0",
 }
+
+SHOW_REDIRECTS = {"max_redirects": 0, "expected_status": "200-399"}
 
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
@@ -110,8 +114,24 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-def judge(user: User, host: str) -> Address:
+def is_measured(user: User, kind: ProbeKind, address: str, params: dict[str, Any]) -> bool:
+    """True when a target that the person sees measures exactly this."""
+    same = Target.objects.restrict(user).measured().filter(kind=kind, address=address)
+    names = ("port",) if kind is ProbeKind.TCP else ("server",) if kind is ProbeKind.DNS else ()
+    return any(
+        all(stored.get(name) == params.get(name) for name in names)
+        for stored in same.values_list("params", flat=True)
+    )
+
+
+def judge(user: User, host: str, *, measured: bool = False) -> Address:
     """The address that a probe of ``host`` goes to.
+
+    Args:
+        user: the person.
+        host: an address or a name.
+        measured: whether a target that the person sees measures exactly the same; only then
+            may the probe stay on this machine.
 
     Raises:
         NotPermittedError: outside the ledger, or an address that nobody may probe by hand.
@@ -127,7 +147,7 @@ def judge(user: User, host: str) -> Address:
         )
     address = _address_of(host)
     scope = scope_of(address)
-    if scope is Scope.FORBIDDEN or (scope is Scope.LOOPBACK and not known):
+    if scope is Scope.FORBIDDEN or (scope is Scope.LOOPBACK and not measured):
         raise NotPermittedError(
             _("%s is an address of this machine or of its platform; it is not probed by hand.")
             % address
@@ -139,8 +159,8 @@ def judge_target(user: User, host: str) -> Address:
     """The address that a lasting target at ``host`` has now.
 
     A target is measured again and again by the engine, so more is asked than for one probe:
-    outside the ledger only people who see the whole site may put one. They may also watch
-    this machine itself, as references do; nobody may watch link-local or metadata addresses.
+    outside the ledger, and on this machine, only people who see the whole site may put one;
+    nobody may watch link-local or metadata addresses.
 
     Raises:
         NotPermittedError: the person may not, or the name cannot be resolved.
@@ -156,7 +176,7 @@ def judge_target(user: User, host: str) -> Address:
     address = _address_of(host)
     scope = scope_of(address)
     inward = scope is Scope.LOOPBACK and not user.sees_everything
-    if scope is Scope.FORBIDDEN or (inward and not in_ledger(user, str(address))):
+    if scope is Scope.FORBIDDEN or inward:
         raise NotPermittedError(
             _("%s is an address of this machine or of its platform; it cannot be a target.")
             % address
@@ -182,24 +202,25 @@ def goal_of(user: User, kind: ProbeKind, address: str, params: dict[str, Any]) -
     Raises:
         NotPermittedError: the person may not, or the address is none.
     """
+    measured = is_measured(user, kind, address, params)
     if kind is ProbeKind.DNS:
-        server = judge(user, str(params.get("server", "")))
+        server = judge(user, str(params.get("server", "")), measured=measured)
         return Goal(address, {**params, "server": str(server)})
     if kind is ProbeKind.HTTP:
-        return _http_goal(user, address, params)
-    judged = str(judge(user, address))
+        return _http_goal(user, address, {**SHOW_REDIRECTS, **params}, measured=measured)
+    judged = str(judge(user, address, measured=measured))
     device = None
     if kind is ProbeKind.SNMP:
         device = _device_at(user, judged)
     return Goal(judged, params, device)
 
 
-def _http_goal(user: User, url: str, params: dict[str, Any]) -> Goal:
+def _http_goal(user: User, url: str, params: dict[str, Any], *, measured: bool) -> Goal:
     try:
         parsed = parse_url(url)
     except ValueError as error:
         raise NotPermittedError(str(error)) from error
-    address = judge(user, parsed.host)
+    address = judge(user, parsed.host, measured=measured)
     if _literal(parsed.host) is not None:
         return Goal(url, params)
     pinned = parsed.copy_with(host=str(address))

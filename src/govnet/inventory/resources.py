@@ -241,6 +241,7 @@ def credential_resource() -> Resource:
         bulk_edit=("notes",),
         prepare=_credentials,
         related=(Related(models.Device, "credential"),),
+        private=True,
     )
 
 

@@ -24,9 +24,6 @@ DATABASE: Final = "govnet"
 CONNECT_TIMEOUT_S: Final = 3
 ANSWER_TIMEOUT_S: Final = 20
 
-# It warns of every failed exchange; we count and report each failure ourselves, once.
-logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
-
 Answer = TypeVar("Answer")
 
 
@@ -102,6 +99,8 @@ def connect(config: Config, *, database: str | None = None) -> Client:
     """
     import clickhouse_connect
 
+    # It warns of every failed exchange; we count and report each failure ourselves, once.
+    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
     target = endpoint(config)
     return guarded(
         lambda: clickhouse_connect.get_client(

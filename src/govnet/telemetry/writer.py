@@ -30,7 +30,6 @@ from govnet.telemetry.spool import Batch, CorruptBatchError, Spool
 log = structlog.get_logger()
 
 FLUSH_ROWS: Final = 100_000
-FLUSH_SECONDS: Final = 5.0  # one insert costs ~50 ms of CPU, whatever its size
 BATCH_ROWS: Final = 100_000
 BUFFER_ROWS: Final = 1_000_000
 RETRY_FIRST_S: Final = 0.25
@@ -154,7 +153,7 @@ class Writer:
         process: name of the process; its spool is ``<data_dir>/spool/<process>``.
         config: the settings.
         flush_rows: buffered rows that start a batch at once.
-        flush_seconds: age of the oldest buffered row that starts a batch.
+        flush_seconds: age of the oldest buffered row that starts a batch; by default the setting.
         sender: puts a batch into the store; tests replace it.
 
     Raises:
@@ -168,11 +167,11 @@ class Writer:
         config: Config,
         *,
         flush_rows: int = FLUSH_ROWS,
-        flush_seconds: float = FLUSH_SECONDS,
+        flush_seconds: float | None = None,
         sender: Sender | None = None,
     ) -> None:
         self._flush_rows = flush_rows
-        self._flush_seconds = flush_seconds
+        self._flush_seconds = flush_seconds or config.flush_seconds
         self._send = sender or http_sender(config)
         self._spool = Spool(config.spool_dir(process), config.spool_max_mib * 2**20)
         self._lock = threading.Condition()

@@ -30,7 +30,7 @@ from govnet.core.imports.filecolumns import (
 from govnet.core.imports.outcome import Plan, PlannedRow
 from govnet.core.imports.rules import Rules, shown
 from govnet.core.imports.sheet import Row, SheetError, open_upload
-from govnet.core.registry import Resource
+from govnet.core.registry import Resource, hidden_fields
 
 if TYPE_CHECKING:
     from govnet.accounts.models import User
@@ -100,7 +100,13 @@ class Planner:
 
     def _read_header(self, header: Row) -> None:
         number, cells = header
-        by_header = {h: column for column in self.resource.columns for h in column.headers()}
+        hidden = hidden_fields(self.resource.model, self.user)
+        by_header = {
+            header: column
+            for column in self.resource.columns
+            if column.name not in hidden
+            for header in column.headers()
+        }
         weak = {fold(n): column for column in self.resource.columns for n in column.weak_names}
         leftover: list[tuple[int, str]] = []
         for position, cell in enumerate(cells):
@@ -120,6 +126,9 @@ class Planner:
         self, number: int, position: int, text: str, weak: dict[str, FileColumn]
     ) -> None:
         """A header that is no column's own: a derived one, or a mistake."""
+        if fold(text) in self._hidden_headers():
+            self.plan.notes.append(_("Column “%s” was not read: you may not see it.") % text)
+            return
         column = weak.get(self._ignorable().get(fold(text), fold(text)))
         if column is not None and column not in self.columns.values():
             self.columns[position] = column
@@ -132,6 +141,13 @@ class Planner:
                 _("unknown column; did you mean “%s”?") % near[0] if near else _("unknown column")
             )
             self.plan.add_error(number, text, text, rule)
+
+    def _hidden_headers(self) -> set[str]:
+        """Headers of columns that the user may neither see nor set."""
+        hidden = hidden_fields(self.resource.model, self.user)
+        return {
+            h for column in self.resource.columns if column.name in hidden for h in column.headers()
+        }
 
     def _ignorable(self) -> dict[str, str]:
         """Headers of columns that lists show but files do not set, with their names."""

@@ -19,7 +19,7 @@ from govnet.accounts.models import User
 from govnet.core.columns import extra_columns
 from govnet.core.filters import ObjectFilterSet
 from govnet.core.models import PER_PAGE, TablePreference
-from govnet.core.registry import Resource
+from govnet.core.registry import Resource, hidden_fields
 from govnet.core.tables import ObjectTable
 
 
@@ -121,7 +121,13 @@ class ListState:
     @cached_property
     def shown(self) -> list[str]:
         """Names of the visible columns."""
-        return self.preference.columns or self.resource.table.defaults(self.resource.model)
+        names = self.preference.columns or self.resource.table.defaults(self.resource.model)
+        return [name for name in names if name not in self.hidden]
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """Names of the fields that the person may not see."""
+        return hidden_fields(self.resource.model, self.user)
 
     @cached_property
     def filterset(self) -> ObjectFilterSet:
@@ -147,7 +153,9 @@ class ListState:
 
     def table(self, *, selectable: bool = False) -> ObjectTable:
         """The table, sorted but not paged."""
-        table = self.resource.table(self.rows, shown=self.shown, selectable=selectable)
+        table = self.resource.table(
+            self.rows, shown=self.shown, selectable=selectable, exclude=self.hidden
+        )
         table.request = self.request
         if order := self.parameters.getlist("sort"):
             table.order_by = order

@@ -60,6 +60,7 @@ class ObjectList(ObjectView):
         chooser = [
             (name, label, name in state.shown)
             for name, label in self.resource.table.choices(self.resource.model)
+            if name not in state.hidden
         ]
         saved = SavedFilter.objects.offered_to(self.user, self.resource.label)
         return {

@@ -20,11 +20,19 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from tree_queries.models import TreeNode
 
+from govnet.accounts.models import User
 from govnet.core import panels
 from govnet.core.changes import StillReferencedError, consequences, delete_all
 from govnet.core.columns import extra_columns
 from govnet.core.forms import InlineFormSet, inline_formset
-from govnet.core.registry import Inline, Related, Resource, find_resource, get_resource
+from govnet.core.registry import (
+    Inline,
+    Related,
+    Resource,
+    find_resource,
+    get_resource,
+    hidden_fields,
+)
 from govnet.core.tables import ObjectTable, field_label
 from govnet.core.views.base import ObjectView, render
 
@@ -100,9 +108,12 @@ class ObjectDetail(SingleObjectView):
         tab = "history" if request.GET.get("tab") == "history" else "overview"
         context = self.context(object=instance, tab=tab, trail=self.trail(instance))
         if tab == "history":
-            context["entries"] = history(self.resource, instance)
+            context["entries"] = history(self.resource, instance, self.user)
         else:
-            context["fields"] = [self._shown(instance, name) for name in self.resource.detail]
+            hidden = hidden_fields(self.resource.model, self.user)
+            context["fields"] = [
+                self._shown(instance, name) for name in self.resource.detail if name not in hidden
+            ]
             context["panels"] = panels.render(request, instance)
             context["related"] = [
                 table
@@ -144,7 +155,13 @@ class ObjectDetail(SingleObjectView):
                 rows = extra.annotate(rows)
         shown = [n for n in resource.table.defaults(related.model) if n not in related.hide]
         total = rows.count()
-        table = resource.table(rows[:RELATED_ROWS], shown=shown, selectable=False, orderable=False)
+        table = resource.table(
+            rows[:RELATED_ROWS],
+            shown=shown,
+            selectable=False,
+            orderable=False,
+            exclude=hidden_fields(related.model, self.user),
+        )
         may_add = self.user.has_perm(resource.permission("add")) and "__" not in related.lookup
         add_url = f"{resource.url('add')}?{related.lookup}={instance.pk}" if may_add else ""
         return RelatedTable(resource.plural, table, total, add_url)
@@ -180,8 +197,9 @@ class HistoryEntry:
     changes: list[tuple[str, str, str]]
 
 
-def history(resource: Resource, instance: Model) -> list[HistoryEntry]:
+def history(resource: Resource, instance: Model, user: User) -> list[HistoryEntry]:
     """The newest changes of an object and of the rows that are edited with it."""
+    hidden = hidden_fields(resource.model, user)
     kind = ContentType.objects.get_for_model(instance)
     mine = Q(content_type=kind, object_id=instance.pk)
     for inline in resource.inlines:
@@ -189,15 +207,15 @@ def history(resource: Resource, instance: Model) -> list[HistoryEntry]:
         mine |= Q(content_type=child, additional_data__parent=instance.pk)
     entries: QuerySet[Any] = get_logentry_model().objects.filter(mine)
     entries = entries.select_related("actor", "content_type").order_by("-timestamp", "-pk")
-    return [_history_entry(entry, kind) for entry in entries[:HISTORY_ROWS]]
+    return [_history_entry(entry, kind, hidden) for entry in entries[:HISTORY_ROWS]]
 
 
-def _history_entry(entry: Any, kind: ContentType) -> HistoryEntry:
+def _history_entry(entry: Any, kind: ContentType, hidden: frozenset[str]) -> HistoryEntry:
     model = entry.content_type.model_class()
     about = "" if entry.content_type_id == kind.pk else str(model._meta.verbose_name)
     changes = []
     for name, values in (entry.changes or {}).items():
-        if isinstance(values, list) and len(values) == 2:
+        if name not in hidden and isinstance(values, list) and len(values) == 2:
             old, new = (_said(model, name, value) for value in values)
             changes.append((field_label(model, None, name), old, new))
     return HistoryEntry(entry, about, sorted(changes))
