@@ -16,8 +16,9 @@ from govnet.dashboards import platform
 from govnet.dashboards.navigation import JOBS
 from govnet.dashboards.overview import ProbePoint, figures, probe_point, worst_units
 from govnet.dashboards.search import find
+from govnet.dashboards.sources import EGRESS, SOURCES
 from govnet.dashboards.templatetags.ui import state_badge
-from govnet.inventory.models import Unit
+from govnet.inventory.models import Circuit, Device, Port, Unit
 from govnet.monitor.models import Target, TargetState
 from govnet.runtime.health import HealthReport
 from govnet.telemetry.writer import AlarmKind
@@ -321,3 +322,62 @@ def test_a_page_asks_the_database_as_often_as_the_baseline_says(
     signed_in.get(page)  # content types and permissions are cached from here on
     with compare(f"dashboards {path}"):
         assert signed_in.get(page).status_code == 200
+
+
+DETAILS = {
+    "region": "east",
+    "unit": "unit_east",
+    "accesspoint": "point_east",
+    "device": "device",
+    "port": "port",
+    "circuit": "egress",
+}
+
+
+@pytest.mark.parametrize("kind", DETAILS)
+def test_an_objects_page_asks_the_database_as_often_as_the_baseline_says(
+    client: Client, city: City, kind: str, tmp_path: Path
+) -> None:
+    signed_in = everybody(client)
+    pk = getattr(city, DETAILS[kind]).pk
+    page = reverse(f"inventory:{kind}", args=[pk])
+    with installation(tmp_path):  # of which no store runs
+        signed_in.get(page)
+        with compare(f"inventory:{kind}"):
+            assert signed_in.get(page).status_code == 200
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_chart_asks_the_database_as_often_as_the_baseline_says(
+    client: Client, city: City, name: str, tmp_path: Path
+) -> None:
+    """What is read of the ledger before the store is asked, which does not answer here."""
+    signed_in = everybody(client)
+    owner = {Target: city.target_east, Port: city.port, Circuit: city.egress, Device: city.device}
+    tail = "" if name == EGRESS else f"{owner[SOURCES[name].model].pk}/"
+    with installation(tmp_path):  # of which no store runs
+        signed_in.get(f"/charts/{name}/{tail}")
+        with compare(f"dashboards /charts/{name}/"):
+            assert signed_in.get(f"/charts/{name}/{tail}").status_code == 503
+
+
+def test_traffic_and_loss_stand_on_the_pages_of_unit_access_point_and_device(
+    client: Client, city: City
+) -> None:
+    """Each person's own: an officer of the west sees no chart of the east's circuit."""
+    city.access.z_port = city.port
+    city.access.save()
+    circuit, port = f"/charts/circuit/{city.access.pk}/", f"/charts/traffic/{city.port.pk}/"
+    loss = f"/charts/loss/{city.target_east.pk}/"
+    unit = reverse("inventory:unit", args=[city.unit_east.pk])
+    point = reverse("inventory:accesspoint", args=[city.point_east.pk])
+    device = reverse("inventory:device", args=[city.device.pk])
+    signed_in = everybody(client)
+    for page, charts in ((unit, (circuit, loss)), (point, (circuit, loss)), (device, (port,))):
+        html = body(signed_in, page)
+        assert all(chart in html for chart in charts), page
+    Port.objects.update(if_index=None)  # nothing counts it any more
+    for page in (unit, point, device):
+        html = body(signed_in, page)
+        assert circuit not in html
+        assert port not in html

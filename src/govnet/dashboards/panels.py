@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from govnet.accounts.models import User
 from govnet.core import panels as object_page
 from govnet.dashboards.sources import SOURCES, circuit_use
 from govnet.dashboards.templatetags.ui import percent
 from govnet.dashboards.windows import DEFAULT_RANGE, RANGES, named
 from govnet.engine.result import ProbeKind
-from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Unit
+from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Port, Unit
 from govnet.monitor.models import Target
 from govnet.telemetry.client import TelemetryUnavailableError
 
@@ -59,6 +62,9 @@ def target_charts(target: Target) -> dict[str, Any]:
 TARGETS_CHARTED = 4
 """A unit with more targets shows charts of its first four; the others are a click away."""
 
+TRAFFIC_CHARTED = 4
+"""Likewise of circuits, and of a device's ports the busiest."""
+
 
 def _targets(owner: Q) -> QuerySet[Target]:
     return Target.objects.measured().filter(owner).select_related("state").order_by("name", "pk")
@@ -84,17 +90,54 @@ def targets_panel(
     return {"targets": list(_targets(_owned(instance)))}
 
 
-def latency_panel(
+def quality_panel(
     request: HttpRequest, instance: Unit | AccessPoint | Device
 ) -> dict[str, Any] | None:
-    """Latency of an object's first targets; of a polled device also its health."""
+    """Latency and loss of an object's first targets; of a polled device also its health."""
     if not request.user.has_perm("monitor.view_target"):
         return None
     targets = _targets(_owned(instance))[:TARGETS_CHARTED]
-    charts = [chart("latency", each.pk, title=each.name) for each in targets]
+    charts = [
+        chart(name, each.pk, title=f"{each.name} · {SOURCES[name].title}")
+        for each in targets
+        for name in TARGET_CHARTS
+    ]
     if isinstance(instance, Device) and instance.credential_id:
         charts += [chart(name, instance.pk) for name in ("resources", "temperature", "uptime")]
-    return _charts(_("Latency and health"), charts)
+    return _charts(_("Latency, loss and health"), charts)
+
+
+def traffic_panel(
+    request: HttpRequest, instance: Unit | AccessPoint | Device
+) -> dict[str, Any] | None:
+    """Traffic where the ledger says which port counts it: an object's circuits, or its ports."""
+    user = request.user
+    if isinstance(instance, Device):
+        ports = _busiest_ports(user, instance) if user.has_perm("inventory.view_port") else []
+        charts = [chart("traffic", port.pk, title=port.name) for port in ports]
+    else:
+        seen = user.has_perm("inventory.view_circuit")
+        circuits = _measured_circuits(user, instance) if seen else []
+        charts = [chart("circuit", circuit.pk, title=circuit.number) for circuit in circuits]
+    return _charts(_("Traffic"), charts)
+
+
+def _measured_circuits(
+    user: User | AnonymousUser, instance: Unit | AccessPoint
+) -> QuerySet[Circuit]:
+    """Circuits in service whose measuring port (``sources.measuring_port``) is polled."""
+    behind = (
+        Q(access_point__unit=instance) if isinstance(instance, Unit) else Q(access_point=instance)
+    )
+    counted = Q(z_port__if_index__isnull=False) | Q(z_port=None, a_port__if_index__isnull=False)
+    found = Circuit.objects.restrict(user).filter(behind, counted, status=LifeCycle.ACTIVE)
+    return found.order_by("number")[:TRAFFIC_CHARTED]
+
+
+def _busiest_ports(user: User | AnonymousUser, device: Device) -> QuerySet[Port]:
+    rate = Coalesce("state__in_bps", 0.0) + Coalesce("state__out_bps", 0.0)
+    found = Port.objects.restrict(user).filter(device=device, if_index__isnull=False)
+    return found.order_by(rate.desc(), "name")[:TRAFFIC_CHARTED]
 
 
 def port_panel(request: HttpRequest, port: Port) -> dict[str, Any] | None:
@@ -144,7 +187,10 @@ def register() -> None:
             model, template="monitor/targets_panel.html", context=targets_panel, order=-10
         )
         object_page.register(
-            model, template="dashboards/chart_panel.html", context=latency_panel, order=10
+            model, template="dashboards/chart_panel.html", context=traffic_panel, order=9
+        )
+        object_page.register(
+            model, template="dashboards/chart_panel.html", context=quality_panel, order=10
         )
     for measured, context in ((Port, port_panel), (Circuit, circuit_panel)):
         object_page.register(
