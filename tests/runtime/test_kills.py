@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def kill_both(made: Machine, engine: Engine, keeper: Keeper, chance: random.Rand
     until(lambda: keeper.batches > before, 60, "samples acknowledged", made.log_tail)
     until(lambda: is_open(made.port("store_port")), 60, "a store", made.log_tail)
     time.sleep(chance.uniform(0, 1))
-    turns = [engine.end, lambda: made.end("store", signal.SIGKILL)]
+    turns: list[Callable[[], int]] = [engine.end, lambda: made.end("store", signal.SIGKILL)]
     chance.shuffle(turns)
     for turn in turns:
         assert turn() == -signal.SIGKILL, "it had ended by itself"
