@@ -245,10 +245,17 @@ def main() -> None:
             f" {each.kib:8.1f}{mark}"
         )
     OUT.parent.mkdir(exist_ok=True)
-    worst = max(each.p95_ms for each in found)
+    slowest = max(found, key=lambda each: each.p95_ms)
+    worst = slowest.p95_ms
     result = {
-        "limit_ms": LIMIT_MS,
-        "worst_p95_ms": worst,
+        "figures": [
+            {
+                "name": f"slowest of {len(found)} pages, p95 in ms: {slowest.page}",
+                "value": worst,
+                "limit": LIMIT_MS,
+                "verdict": "PASS" if worst <= LIMIT_MS else "FAIL",
+            }
+        ],
         "pages": [asdict(each) for each in found],
     }
     OUT.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")

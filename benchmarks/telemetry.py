@@ -2,11 +2,15 @@
 
 Starts a store of its own in a temporary directory and prints: what writing costs, what a demo
 city's load costs at rest, and how long the questions of the pages take over a year of data.
+Judged is what has a limit: a question is a part of a page (300 ms), the demo city's load a part
+of the idle demo (25 % of one core, 1.5 GiB). Results: ``benchmarks/out/telemetry.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +28,14 @@ from govnet.telemetry import queries
 from govnet.telemetry.client import connect
 from govnet.telemetry.writer import Writer
 
+OUT = Path(__file__).parent / "out" / "telemetry.json"
+PAGE_MS = 300.0
+CORE_PERCENT = 25.0
+MEMORY_MIB = 1536.0
+
+figures: list[dict[str, object]] = []
+"""What was judged, in the form that ``python -m benchmarks`` sums up."""
+
 
 def cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
@@ -32,6 +44,15 @@ def cpu(process: psutil.Process) -> float:
 
 def report(what: str, value: str) -> None:
     print(f"{what:58s} {value}", flush=True)
+
+
+def judge(name: str, value: float, limit: float, unit: str, shown: str = "") -> None:
+    """Report a figure that has a limit."""
+    verdict = "PASS" if value <= limit else "FAIL"
+    report(name, f"{shown or f'{value:.1f} {unit}'}   target <= {limit:g} {unit}  {verdict}")
+    figures.append(
+        {"name": name, "value": float(value), "limit": limit, "unit": unit, "verdict": verdict}
+    )
 
 
 def writing(store: StoreProcess, batches: int, rows: int) -> None:
@@ -76,8 +97,9 @@ def demo_load(store: StoreProcess, seconds: float) -> None:
         time.sleep(max(0.0, began + tick - time.perf_counter()))
     took = time.perf_counter() - began
     mine, its = (cpu(ours) - before[0]) / took, (cpu(theirs) - before[1]) / took
-    report("demo city's load, CPU of writer + store", f"{mine:.1%} + {its:.1%} of one core")
-    report("store resident", f"{theirs.memory_info().rss / 2**20:.0f} MiB")
+    shown = f"{mine:.1%} + {its:.1%} of one core"
+    judge("demo city's load, CPU of writer + store", 100 * (mine + its), CORE_PERCENT, "%", shown)
+    judge("store resident under it", theirs.memory_info().rss / 2**20, MEMORY_MIB, "MiB")
     writer.close()
 
 
@@ -126,7 +148,9 @@ def asking(client: Client, objects: int, runs: int) -> None:
             began = time.perf_counter()
             question()
             took.append((time.perf_counter() - began) * 1000)
-        report(name, f"median {np.median(took):6.1f} ms   p95 {np.percentile(took, 95):6.1f} ms")
+        p95 = float(np.percentile(took, 95))
+        shown = f"median {np.median(took):6.1f} ms   p95 {p95:6.1f} ms"
+        judge(f"{name}, p95", p95, PAGE_MS, "ms", shown)
 
 
 def main() -> None:
@@ -151,7 +175,10 @@ def main() -> None:
         asking(client, args.objects, args.runs)
         assert store.process
         resident = psutil.Process(store.process.pid).memory_info().rss / 2**20
-        report("store resident after all this", f"{resident:.0f} MiB")
+        judge("store resident after all this", resident, MEMORY_MIB, "MiB")
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps({"figures": figures}, indent=1), encoding="utf-8")
+    sys.exit(any(figure["verdict"] == "FAIL" for figure in figures))
 
 
 if __name__ == "__main__":
