@@ -9,3 +9,11 @@ class TopologyConfig(AppConfig):
 
     name = "govnet.topology"
     verbose_name = _("Topology")
+
+    def ready(self) -> None:
+        """Follow the ledger, audit decisions, put the impact on the ledger's pages."""
+        from govnet.topology import audit, panels, signals  # noqa: PLC0415  # need the models
+
+        signals.connect()
+        audit.register()
+        panels.register()

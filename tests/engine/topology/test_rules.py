@@ -27,7 +27,7 @@ def _graph(*pairs: str, services: str = "") -> Graph:
     links = [Link(f"{a}-{b}", a, b) for a, b in ends]
     hosted = [service.split(":") for service in services.split()]
     nodes += [Node(name, NodeKind.SERVICE) for name in dict.fromkeys(n for n, _ in hosted)]
-    links += [Link(f"{name}@{host}", name, host, real=False) for name, host in hosted]
+    links += [Link(f"{name}@{host}", host, name, one_way=True, real=False) for name, host in hosted]
     return Graph(nodes, links)
 
 
@@ -170,6 +170,19 @@ def test_a_service_behind_a_cut_path_is_shadowed() -> None:
     assert set(roots) == {"u1"}
     assert roots["u1"].shadowed == {"portal"}
     assert roots["u1"].impact == {"u1", "portal"}
+
+
+def test_a_unit_on_two_uplinks_does_not_join_them() -> None:
+    """It is reached by both, but nothing reaches one aggregation through it from the other."""
+    pairs = [("noc", "core"), ("core", "agg1"), ("core", "agg2"), ("agg2", "u2")]
+    links = [Link(f"{a}-{b}", a, b) for a, b in pairs]
+    links += [Link(f"{agg}-dual", agg, "dual", one_way=True) for agg in ("agg1", "agg2")]
+    names = ("core", "agg1", "agg2", "u2", "dual")
+    graph = Graph([Node("noc", NodeKind.PROBE), *map(Node, names)], links)
+    assert graph.cut_off({"core-agg2"}) == {"agg2", "u2"}
+    roots = _roots(graph, "up: core agg1 dual; down: agg2 u2")
+    assert set(roots) == {"agg2"}
+    assert roots["agg2"].alternatives == ("core-agg2",)
 
 
 def test_a_service_carries_no_path() -> None:

@@ -48,8 +48,14 @@ def twin(units: int = 40, access: int = 12) -> Graph:
     for host in ("portal", "pbx"):
         nodes += [Node(host), Node(f"{host}-service", NodeKind.SERVICE)]
         pairs.append((host, "core2"))
-    links = [Link(f"{a}--{b}", a, b) for a, b in pairs]
-    links += [Link(f"{h} runs", h, f"{h}-service", real=False) for h in ("portal", "pbx")]
+    links = [
+        Link(f"{a}--{b}", b, a, one_way=True) if a.startswith("u") else Link(f"{a}--{b}", a, b)
+        for a, b in pairs
+    ]
+    links += [
+        Link(f"{host} runs", host, f"{host}-service", one_way=True, real=False)
+        for host in ("portal", "pbx")
+    ]
     return Graph(nodes, links)
 
 
@@ -67,7 +73,10 @@ class Watching:
         return real[:: self.every] if self.every else []
 
     def observe(self, faults: Faults) -> dict[str, State]:
-        """What the probe sees: nodes by reachability, links by the carrier at a reached end."""
+        """What the probe sees: nodes by reachability, links by the carrier at a reached end.
+
+        A unit's own port is not polled: its line is told of by the network's side only.
+        """
         cut = reach(self.graph, faults)
         states = {
             node.id: State.UP if node.id in cut else State.DOWN
@@ -75,7 +84,8 @@ class Watching:
             if node.kind is not NodeKind.PROBE and node.id not in self.unmeasured
         }
         for link in self.told():
-            if link.a in cut or link.b in cut:
+            told = link.a in cut or (link.b in cut and not link.one_way)
+            if told:
                 carrier = not faults & {link.id, link.a, link.b}
                 states[link.id] = State.UP if carrier else State.DOWN
         return states
@@ -86,7 +96,8 @@ def reach(graph: Graph, faults: Faults) -> set[str]:
     beside: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for link in graph.links:
         beside[link.a].append((link.id, link.b))
-        beside[link.b].append((link.id, link.a))
+        if not link.one_way:
+            beside[link.b].append((link.id, link.a))
     seen, queue = {"noc"}, ["noc"]
     while queue:
         for link_id, other in beside[queue.pop()]:

@@ -1,15 +1,15 @@
 """The network as a graph around the probe point: not a tree, for there are redundant paths.
 
 Which way is "up" is not recorded anywhere; it follows from where the probe point hangs. What a
-single fault cuts off follows from the cut vertices of the graph in which every link is a vertex
-of its own (Hopcroft & Tarjan, "Efficient algorithms for graph manipulation", 1973): the *guard*
-of a vertex is the nearest one through which every path from the probe must pass.
+single fault cuts off follows from the dominators of the graph in which every link is a vertex of
+its own (Cooper, Harvey & Kennedy, "A simple, fast dominance algorithm", 2001): the *guard* of a
+vertex is the nearest one through which every path from the probe must pass.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Final
 
@@ -49,10 +49,16 @@ class Graph:
         self.probe: int = probes[0]
         self.size: int = len(self.nodes)
         self.ends: list[tuple[int, int]] = [(place[link.a], place[link.b]) for link in sound]
-        self.adjacent: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
-        for vertex, (a, b) in enumerate(self.ends, start=self.size):
-            self.adjacent[a].append((vertex, b))
-            self.adjacent[b].append((vertex, a))
+        self.ways_out: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        self.ways_in: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for link, vertex in zip(sound, range(self.size, len(self.ids)), strict=True):
+            self._join(vertex, place[link.a], place[link.b])
+            if not link.one_way:
+                self._join(vertex, place[link.b], place[link.a])
+
+    def _join(self, link: int, start: int, end: int) -> None:
+        self.ways_out[start].append((link, end))
+        self.ways_in[end].append((link, start))
 
     def is_link(self, vertex: int) -> bool:
         """Whether a vertex is a link."""
@@ -80,7 +86,7 @@ class Graph:
         queue = deque([self.probe])
         while queue:
             node = queue.popleft()
-            for _link, other in self.adjacent[node]:
+            for _link, other in self.ways_out[node]:
                 if distance[other] == NOWHERE:
                     distance[other] = distance[node] + 1
                     queue.append(other)
@@ -89,12 +95,12 @@ class Graph:
     def uplinks(self, node: int) -> Iterator[tuple[int, int]]:
         """Links that lead a node nearer to the probe, each with the node at its other end."""
         here = self.distance[node]
-        return ((k, o) for k, o in self.adjacent[node] if 0 <= self.distance[o] < here)
+        return ((k, o) for k, o in self.ways_in[node] if 0 <= self.distance[o] < here)
 
     def downlinks(self, node: int) -> Iterator[tuple[int, int]]:
         """Links that lead away from the probe, each with the node at its other end."""
         here = self.distance[node]
-        return ((k, o) for k, o in self.adjacent[node] if self.distance[o] > here >= 0)
+        return ((k, o) for k, o in self.ways_out[node] if self.distance[o] > here >= 0)
 
     # What a fault cuts off
 
@@ -107,7 +113,7 @@ class Graph:
         seen = {self.probe} - gone
         queue = list(seen)
         while queue:
-            for link, other in self.adjacent[queue.pop()]:
+            for link, other in self.ways_out[queue.pop()]:
                 if other not in seen and other not in gone and link not in gone:
                     seen.add(other)
                     queue.append(other)
@@ -117,7 +123,7 @@ class Graph:
     @cached_property
     def guards(self) -> list[int]:
         """For each vertex its guard; ``NOWHERE`` for the probe and what no path leads to."""
-        return _Blocks(self).guards
+        return _Dominators(self).guards
 
     @cached_property
     def places(self) -> list[int]:
@@ -155,60 +161,74 @@ class Graph:
         while (vertex := guards[vertex]) != NOWHERE:
             yield vertex
 
-    def neighbours(self, vertex: int) -> Sequence[int]:
-        """The vertices next to one: links of a node, ends of a link."""
-        if vertex >= self.size:
-            return self.ends[vertex - self.size]
-        return [link for link, _other in self.adjacent[vertex]]
-
 
 def _is_sound(link: Link, known: Collection[str]) -> bool:
     return link.a != link.b and link.a in known and link.b in known
 
 
-class _Blocks:
-    """Depth-first search for biconnected blocks; a block's top vertex guards all its others."""
+class _Dominators:
+    """Immediate dominators of nodes and links, seen from the probe."""
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        count = len(graph.ids)
-        self.guards = [NOWHERE] * count
-        self._order = [NOWHERE] * count
-        self._low = [0] * count
-        self._open: list[int] = []
-        self._search(graph.probe)
+        self._ways_in = _vertex_ways(graph, graph.ways_in)
+        self._order = self._postorder(_vertex_ways(graph, graph.ways_out), graph.probe)
+        self._number = [NOWHERE] * len(graph.ids)
+        for number, vertex in enumerate(self._order):
+            self._number[vertex] = number
+        self.guards = [NOWHERE] * len(graph.ids)
+        self._settle(graph.probe)
+        self.guards[graph.probe] = NOWHERE
 
-    def _enter(self, vertex: int, turn: int) -> None:
-        self._order[vertex] = self._low[vertex] = turn
-        self._open.append(vertex)
-
-    def _search(self, root: int) -> None:
-        self._enter(root, 0)
-        turn = 1
-        path: list[tuple[int, int, Iterator[int]]] = [
-            (root, NOWHERE, iter(self._graph.neighbours(root)))
-        ]
+    @staticmethod
+    def _postorder(ways_out: list[list[int]], probe: int) -> list[int]:
+        order, seen = [], {probe}
+        path = [(probe, iter(ways_out[probe]))]
         while path:
-            vertex, parent, rest = path[-1]
+            vertex, rest = path[-1]
             for other in rest:
-                if self._order[other] == NOWHERE:
-                    self._enter(other, turn)
-                    turn += 1
-                    path.append((other, vertex, iter(self._graph.neighbours(other))))
+                if other not in seen:
+                    seen.add(other)
+                    path.append((other, iter(ways_out[other])))
                     break
-                if other != parent:
-                    self._low[vertex] = min(self._low[vertex], self._order[other])
             else:
+                order.append(vertex)
                 path.pop()
-                if parent != NOWHERE:
-                    self._leave(vertex, parent)
+        return order
 
-    def _leave(self, vertex: int, parent: int) -> None:
-        self._low[parent] = min(self._low[parent], self._low[vertex])
-        if self._low[vertex] < self._order[parent]:
-            return
-        while True:
-            member = self._open.pop()
-            self.guards[member] = parent
-            if member == vertex:
-                return
+    def _settle(self, probe: int) -> None:
+        guards = self.guards
+        guards[probe] = probe
+        changed = True
+        while changed:
+            changed = False
+            for vertex in reversed(self._order[:-1]):
+                new = NOWHERE
+                for before in self._ways_in[vertex]:
+                    if guards[before] != NOWHERE:
+                        new = before if new == NOWHERE else self._common(before, new)
+                if guards[vertex] != new:
+                    guards[vertex] = new
+                    changed = True
+
+    def _common(self, one: int, other: int) -> int:
+        number, guards = self._number, self.guards
+        while one != other:
+            while number[one] < number[other]:
+                one = guards[one]
+            while number[other] < number[one]:
+                other = guards[other]
+        return one
+
+
+def _vertex_ways(graph: Graph, ways: list[list[tuple[int, int]]]) -> list[list[int]]:
+    """The same ways with every link a vertex between its ends.
+
+    A two-way link has both of its ends before and after it; that lets a path turn back at a
+    link to where it came from, which adds no new vertex to any path and so no dominator.
+    """
+    found = [[link for link, _other in beside] for beside in ways]
+    found += [[] for _ in graph.links]
+    for beside in ways:
+        for link, other in beside:
+            found[link].append(other)
+    return found

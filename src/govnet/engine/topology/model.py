@@ -10,8 +10,8 @@ from enum import StrEnum
 class NodeKind(StrEnum):
     """What a node is to the analysis.
 
-    ``PROBE`` is the place that measures. ``SERVICE`` runs on a host and carries nothing:
-    down with its host up, it is the service that is down and not the path.
+    ``PROBE`` is the place that measures. ``SERVICE`` runs on a host, at the end of a one-way
+    link: down with its host up, it is the service that is down and not the path.
     """
 
     PROBE = "probe"
@@ -33,11 +33,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A circuit or cable between two nodes; it has no direction, that follows from the probe.
+    """A circuit or cable between two nodes; which end is up follows from the probe.
 
     Attributes:
         a: id of one end.
         b: id of the other.
+        one_way: it leads from ``a`` to ``b`` only: ``b`` is reached by it, but carries nothing
+            for others, as a unit with two uplinks does not join the two, or a service.
         real: False for "is at the same place as" and "runs on": it cannot fail by itself
             and is never named.
     """
@@ -45,6 +47,7 @@ class Link:
     id: str
     a: str
     b: str
+    one_way: bool = False
     real: bool = True
 
 

@@ -75,23 +75,20 @@ class _Outages:
             if reached[node]:
                 continue
             reached[node] = True
-            if not graph.is_service(node):
-                queue.extend(
-                    other
-                    for link, other in graph.adjacent[node]
-                    if not (reached[other] or link in stopped or other in stopped)
-                )
+            queue.extend(
+                other
+                for link, other in graph.ways_out[node]
+                if not (reached[other] or link in stopped or other in stopped)
+            )
         return reached
 
     def _touches(self, node: int, reached: Sequence[bool], blocked: Collection[int]) -> bool:
         return any(link not in blocked for link, _other in self._doors(node, reached))
 
     def _doors(self, node: int, reached: Sequence[bool]) -> Iterator[tuple[int, int]]:
-        """Links that are not down to reached nodes that carry something."""
-        for link, other in self.graph.adjacent[node]:
-            holds = reached[other] and link not in self.states.down
-            if holds and not self.graph.is_service(other):
-                yield link, other
+        """Links that are not down by which reached nodes lead to a node, each with its node."""
+        down = self.states.down
+        return ((k, o) for k, o in self.graph.ways_in[node] if reached[o] and k not in down)
 
     # Suspects
 
@@ -143,17 +140,25 @@ class _Outages:
                 self._suspect_cut(node, links)
 
     def _suspect_cut(self, node: int, links: list[int]) -> None:
-        seen = Fact(Reason.LINK_DOWN_SEEN, self._names(links))
-        if len(links) > 1:
-            self._blame(node, RootKind.NODE_DOWN, seen)
+        """A dark node all of whose links to reached ones are down; with one up it has power."""
+        powered = self._has_link_up(node)
+        if len(links) > 1 and not powered:
+            self._blame(node, RootKind.NODE_DOWN, Fact(Reason.LINK_DOWN_SEEN, self._names(links)))
             self.suspects[node].inferred = node not in self.states.down
             return
-        (link,) = links
-        upstream = [end for end in self.graph.ends[link - self.graph.size] if end != node]
-        self._blame(
-            link, RootKind.LINK_DOWN, seen, Fact(Reason.UPSTREAM_ANSWERS, self._names(upstream))
-        )
-        self.suspects[link].alternatives.append(node)
+        for link in links:
+            upstream = [end for end in self.graph.ends[link - self.graph.size] if end != node]
+            self._blame(
+                link,
+                RootKind.LINK_DOWN,
+                Fact(Reason.LINK_DOWN_SEEN, self._names([link])),
+                Fact(Reason.UPSTREAM_ANSWERS, self._names(upstream)),
+            )
+            self.suspects[link].alternatives += [] if powered else [node]
+
+    def _has_link_up(self, node: int) -> bool:
+        ways = (*self.graph.ways_in[node], *self.graph.ways_out[node])
+        return any(self.states.alive[link] for link, _other in ways)
 
     def _blame(self, vertex: int, kind: RootKind, *facts: Fact) -> None:
         self.suspects[vertex] = Suspect(kind, list(facts))
@@ -268,12 +273,12 @@ class _Attribution:
         self._reached = outages.reached
         self._suspects = outages.suspects
         self._owners: dict[int, frozenset[int]] = {}
+        self._dark: dict[int, frozenset[int]] = {}
 
     def roots(self) -> list[Root]:
         for vertex in self._suspects:
             self._owners[vertex] = frozenset({self._final(vertex)})
         self._own_dark_nodes()
-        self._own_services()
         self._own_links()
         self._own_spans()
         return self._build()
@@ -285,35 +290,31 @@ class _Attribution:
         return vertex
 
     def _own_dark_nodes(self) -> None:
-        """Nodes of one dark region share the roots that border it."""
-        for node in range(self._graph.size):
-            if not (self._reached[node] or node in self._owners or self._graph.is_service(node)):
-                self._own_region(node)
-
-    def _own_region(self, start: int) -> None:
-        region, roots, queue = {start}, set[int](), [start]
+        """Each dark node belongs to the roots from which dark ways lead to it."""
+        queue: list[int] = []
+        for vertex in self._suspects:
+            if self._graph.is_link(vertex):
+                ends = self._graph.ends[vertex - self._graph.size]
+                queue += [v for v in ends if self._give(v, self._owners[vertex])]
+            else:
+                queue += self._pass_on(vertex, self._owners[vertex])
         while queue:
-            for link, other in self._graph.adjacent[queue.pop()]:
-                if link in self._suspects:
-                    roots |= self._owners[link]
-                if self._graph.is_service(other):
-                    continue
-                if other in self._suspects:
-                    roots |= self._owners[other]
-                elif not self._reached[other] and other not in region:
-                    region.add(other)
-                    queue.append(other)
-        owners = frozenset(roots)
-        self._owners.update(dict.fromkeys(region, owners))
+            node = queue.pop()
+            queue += self._pass_on(node, self._dark[node])
+        self._owners.update(self._dark)
 
-    def _own_services(self) -> None:
-        for node in range(self._graph.size):
-            if self._graph.is_service(node) and not self._reached[node]:
-                self._owners.setdefault(node, self._owners_beside(node))
+    def _pass_on(self, node: int, owners: frozenset[int]) -> list[int]:
+        return [other for _link, other in self._graph.ways_out[node] if self._give(other, owners)]
 
-    def _owners_beside(self, node: int) -> frozenset[int]:
-        hosts = (other for _link, other in self._graph.adjacent[node])
-        return frozenset[int]().union(*(self._owners.get(host, frozenset()) for host in hosts))
+    def _give(self, node: int, owners: frozenset[int]) -> bool:
+        """Add owners to a dark node; True when some are new to it."""
+        if self._reached[node] or node in self._suspects:
+            return False
+        known = self._dark.get(node, frozenset())
+        if owners <= known:
+            return False
+        self._dark[node] = known | owners
+        return True
 
     def _own_links(self) -> None:
         for link in self._outages.down_links:
@@ -365,7 +366,7 @@ def _blind(states: States) -> Root | None:
     """The probe point's own fault, when nothing answers; not when its own port is up."""
     graph = states.graph
     down = [v for v in states.down if v < graph.size]
-    cables = [link for link, _other in graph.adjacent[graph.probe]]
+    cables = [link for link, _other in graph.ways_out[graph.probe]]
     if len(down) < 2 or states.nodes_alive().any() or any(states.alive[k] for k in cables):
         return None
     placed = [v for v in down if graph.distance[v] != NOWHERE]
@@ -374,10 +375,8 @@ def _blind(states: States) -> Root | None:
     behind = states.behind(states.marks(placed))
     chain = [placed[0], *graph.guards_above(placed[0])]
     common = [v for v in chain if behind(v) == len(placed) and graph.is_real(v)]
-    named, *others = [v for v in reversed(common) if v != graph.probe] or [graph.probe]
-    if named not in cables:
-        others = []
-        named = graph.probe
+    others = [v for v in reversed(common) if v != graph.probe]
+    named = others.pop(0) if others and others[0] in cables else graph.probe
     everything = frozenset(node.id for node in graph.nodes) - {graph.ids[graph.probe]}
     return Root(
         graph.ids[named],
