@@ -62,4 +62,5 @@ def register_commands() -> None:
     from govnet.demo import commands as demo_commands  # noqa: F401
     from govnet.evaluation import commands as evaluation_commands  # noqa: F401
     from govnet.lab import commands as lab_commands  # noqa: F401
+    from govnet.lab import fault_commands  # noqa: F401
     from govnet.runtime import commands as runtime_commands  # noqa: F401

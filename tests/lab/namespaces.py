@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from govnet.lab.cables.tap import inside
+from govnet.lab.kernel import inside
 from tests.peers import require, require_root
 
 

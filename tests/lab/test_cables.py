@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import psutil
@@ -76,6 +75,11 @@ def wait_until_it_carries(bench: Bench) -> None:
         assert time.monotonic() < deadline
 
 
+def usual(times: list[float]) -> float:
+    """The lower quartile: busy processors can only add to a time."""
+    return sorted(times)[len(times) // 4]
+
+
 def round_trips(bench: Bench, number: int = 60) -> list[float]:
     """Round-trip times in milliseconds, by fping (kernel time stamps)."""
     command = ["ip", "netns", "exec", bench.left, require("fping")]
@@ -125,15 +129,15 @@ def test_the_round_trip_is_the_set_delay_within_half_a_millisecond(
     bench.cables.set_condition("c", Condition(delay_ms=backward), "backward")
     times = round_trips(bench)
     assert len(times) == 60
-    assert median(times) == pytest.approx(forward + backward, abs=0.5)
+    assert usual(times) == pytest.approx(forward + backward, abs=0.5)
 
 
 def test_a_delay_one_way_delays_that_way_only(bench: Bench) -> None:
     bench.cables.set_condition("c", Condition(delay_ms=30), "backward")
     out = send_through(bench.left, bench.right, RIGHT, 50)
     back = send_through(bench.right, bench.left, LEFT, 50)
-    assert median(out.late) < 0.002
-    assert median(back.late) == pytest.approx(0.030, abs=0.002)
+    assert usual(out.late) < 0.002
+    assert usual(back.late) == pytest.approx(0.030, abs=0.002)
 
 
 def within_sampling_error(observed: float, share: float, number: int) -> bool:
@@ -176,7 +180,7 @@ def test_a_change_takes_effect_while_frames_flow(bench: Bench) -> None:
     answer = running.communicate()[1]
     times = [float(word) for word in answer.split(":")[1].split() if word != "-"]
     assert max(times[:20]) < 5
-    assert median(times[-20:]) == pytest.approx(25, abs=0.5)
+    assert usual(times[-20:]) == pytest.approx(25, abs=0.5)
 
 
 def test_a_cut_takes_the_carrier_at_both_ends_and_every_frame(bench: Bench) -> None:
@@ -231,7 +235,7 @@ def test_eighty_idle_cables_take_no_time_and_little_memory(bench: Bench) -> None
         ),
         (
             lambda b: b.cables.add([Cable("d", End(b.left, "d"), End("gvt-none", "d"))]),
-            "no network namespace gvt-none",
+            "no network namespace .*gvt-none",
         ),
         (
             lambda b: b.cables.add([Cable("c", End(b.left, "d"), End(b.right, "d"))]),

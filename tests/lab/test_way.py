@@ -88,10 +88,14 @@ def test_a_flushed_way_carries_again_at_once() -> None:
 
 
 def test_a_super_frame_counts_as_the_packets_that_a_wire_would_carry() -> None:
-    headers, payload = 66, 44 * 1448
-    frame = HEADER.pack(0, 1, headers, 1448) + bytes(headers + payload)
-    assert wire_size(frame) == (44 * (headers + 1448 + 24), 44)
-    assert wire_size(HEADER.pack(0, 0, 0, 0) + bytes(42)) == (84, 1)
+    transport, options, payload = 34, 12, 44 * 1448
+    tcp = bytes(12) + bytes([(20 + options) // 4 << 4]) + bytes(7 + options)
+    # hdr_len is what lies in one piece of memory: anything.
+    for hdr_len in (transport + len(tcp), 16_000):
+        header = HEADER.pack(1, 1, hdr_len, 1448, transport, 16)
+        frame = header + bytes(transport) + tcp + bytes(payload)
+        assert wire_size(frame) == (44 * (transport + len(tcp) + 1448 + 24), 44)
+    assert wire_size(HEADER.pack(0, 0, 0, 0, 0, 0) + bytes(42)) == (84, 1)
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,10 @@ class Switchboard:
 
     def _links_of(self, namespace: str) -> Links:
         if namespace not in self.links:
-            links = self.links[namespace] = Links(namespace)
+            try:
+                links = self.links[namespace] = Links(namespace)
+            except FileNotFoundError as error:
+                raise ValueError(f"There is no network namespace {namespace}.") from error
             self._watch(links.fileno(), lambda: self._follow(namespace))
         return self.links[namespace]
 

@@ -8,19 +8,15 @@ linux/ethtool.h, linux/if_link.h. With the header a frame may be a TCP super-fra
 from __future__ import annotations
 
 import array
-import ctypes
 import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
 from govnet.lab.cables.plug import End
+from govnet.lab.kernel import inside
 
-NAMESPACES = Path("/run/netns")
-CLONE_NEWNET = 0x40000000
 TUNSETIFF, TUNSETOFFLOAD, TUNSETCARRIER = 0x400454CA, 0x400454D0, 0x400454E2
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 CHECKSUMS, SEGMENTS = 0x01, 0x02 | 0x04 | 0x08  # TUN_F_CSUM; TUN_F_TSO4, TSO6, TSO_ECN
@@ -30,48 +26,22 @@ ETHTOOL_GSET, ETHTOOL_SSET, DUPLEX_FULL = 1, 2, 1
 RTMGRP_LINK, RTM_NEWLINK, NLM_F_REQUEST, IFLA_GSO_MAX_SIZE = 1, 16, 1, 41
 LARGEST_SEGMENT = 65_536
 
-HEADER = struct.Struct("<BBHH4x")  # flags, gso_type, hdr_len, gso_size
+HEADER = struct.Struct("=BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 HEADER_SIZE = HEADER.size
+TCP_DATA_OFFSET = 12
 READ_SIZE = HEADER_SIZE + LARGEST_SEGMENT + 256
 # Preamble and start (8), checksum (4) and gap (12) surround each frame on a real wire.
 WIRE_OVERHEAD, SMALLEST_FRAME = 24, 60
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-@contextmanager
-def inside(namespace: str) -> Iterator[None]:
-    """Be in a namespace; ``ValueError`` if there is none of that name."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            there = os.open(NAMESPACES / namespace, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise ValueError(f"There is no network namespace {namespace}.") from error
-        try:
-            _enter(there)
-        finally:
-            os.close(there)
-        try:
-            yield
-        finally:
-            _enter(home)
-    finally:
-        os.close(home)
-
-
-def _enter(descriptor: int) -> None:
-    if _libc.setns(descriptor, CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
 
 def wire_size(frame: bytes) -> tuple[int, int]:
     """Bytes and packets that a frame, super-frame or not, is on the wire."""
-    _, gso_type, header_length, segment = HEADER.unpack_from(frame)
+    _, gso_type, _, segment, transport, _ = HEADER.unpack_from(frame)
     size = len(frame) - HEADER_SIZE
     if not gso_type or not segment:
         return max(size, SMALLEST_FRAME) + WIRE_OVERHEAD, 1
+    # hdr_len says how much lies in one piece of memory, not how long the headers are.
+    header_length = transport + (frame[HEADER_SIZE + transport + TCP_DATA_OFFSET] >> 4) * 4
     packets = -(-(size - header_length) // segment)
     return size + (packets - 1) * header_length + packets * WIRE_OVERHEAD, packets
 

@@ -58,9 +58,10 @@ def daemons(room: Room) -> Iterator[Daemon]:
         return
     authority = Authority()
     ipv4, ipv6 = room.city.address_of(room.node.name)
-    certificate, key = authority.issue(HOST, [ipv4, ipv6], VALID_DAYS)
-    room.write("portal.crt", certificate)
-    room.write("portal.key", key, 0o600)
+    for name, days in (("portal", VALID_DAYS), ("expired", -1)):  # the latter for a fault
+        certificate, key = authority.issue(HOST, [ipv4, ipv6], days)
+        room.write(f"{name}.crt", certificate)
+        room.write(f"{name}.key", key, 0o600)
     room.write("authority.pem", authority.pem)
     room.write("site/index.html", PAGE.format(site=SITE))
     room.write("nginx.conf", NGINX)

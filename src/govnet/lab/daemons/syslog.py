@@ -31,6 +31,7 @@ def daemons(room: Room) -> Iterator[Daemon]:
     )
     yield Daemon(
         "rsyslogd",
-        ("/usr/sbin/rsyslogd", "-n", "-i", "/run/rsyslogd.pid", "-f", "/run/etc/rsyslog.conf"),
+        # Without a file for its process id: after a power cut the number may be another's.
+        ("/usr/sbin/rsyslogd", "-n", "-iNONE", "-f", "/run/etc/rsyslog.conf"),
         ready="/run/log",
     )
