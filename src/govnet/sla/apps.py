@@ -1,6 +1,7 @@
 """The sla app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,3 +10,17 @@ class SlaConfig(AppConfig):
 
     name = "govnet.sla"
     verbose_name = _("Service levels")
+
+    def ready(self) -> None:
+        """Audit every write, declare the objects, and say what figures can be about."""
+        from govnet.sla import (  # noqa: PLC0415  # they need the models
+            audit,
+            defaults,
+            resources,
+            scopes,
+        )
+
+        audit.register()
+        resources.register_all()
+        scopes.register_ledger()
+        post_migrate.connect(defaults.ensure, sender=self, dispatch_uid="govnet_sla_defaults")

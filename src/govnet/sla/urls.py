@@ -1,6 +1,6 @@
 """Pages of the sla app."""
 
-from django.urls import URLPattern, URLResolver
+from govnet.core.urls import object_urls
 
 app_name = "sla"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = object_urls(app_name)

@@ -1,0 +1,37 @@
+"""Every write of this app is audited."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditlog.registry import auditlog
+from django.db.models import Model
+
+from govnet.sla.models import (
+    Agreement,
+    Exclusion,
+    ServiceCalendar,
+    SpecialDay,
+    Statement,
+    StatementSchedule,
+)
+
+# Whole files and the times of the row itself have no place in a diff.
+LEFT_OUT: Final = frozenset({"id", "created_at", "updated_at", "figures", "inputs"})
+FOLLOWED: Final[tuple[type[Model], ...]] = (
+    ServiceCalendar,
+    SpecialDay,
+    Agreement,
+    Exclusion,
+    StatementSchedule,
+    Statement,
+)
+
+
+def register() -> None:
+    """Follow every model; safe to call again."""
+    for model in FOLLOWED:
+        if not auditlog.contains(model):
+            fields = model._meta.concrete_fields  # noqa: SLF001  # Django documents it
+            names = [field.name for field in fields if field.name not in LEFT_OUT]
+            auditlog.register(model, include_fields=names)
