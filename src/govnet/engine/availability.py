@@ -11,7 +11,7 @@ several lines the best of them (``parallel``): it is down only while all of them
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import reduce
 from itertools import pairwise
@@ -270,11 +270,25 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of every second of one thing, and its outages."""
+    """What became of every second of one thing.
+
+    Attributes:
+        terms: the seconds by what they count as.
+        slices: the code of every second, each of which is in exactly one slice.
+        downs: int64[n, 3], the outages: first second, the second after the last, and seconds
+            that count. Arrays, because a year of a city has half a million.
+    """
 
     terms: Terms
-    outages: tuple[Outage, ...] = ()
-    slices: Steps | None = field(default=None, repr=False)
+    slices: Steps
+    downs: NDArray[np.int64]
+
+    @property
+    def outages(self) -> tuple[Outage, ...]:
+        """The times of being down, oldest first."""
+        start, end = self.slices.start, self.slices.end
+        rows = self.downs.tolist()
+        return tuple(Outage(a, b, counted, a == start, b == end) for a, b, counted in rows)
 
 
 def account(line: Steps, service: Spans | None = None) -> Account:
@@ -286,8 +300,8 @@ def account(line: Steps, service: Spans | None = None) -> Account:
     """
     slices = _settled(line, service)
     seconds = np.bincount(slices.code, weights=slices.lengths(), minlength=len(Code)).astype(int)
-    outages = _outages(line, slices)
-    counted = [outage.counted_s for outage in outages]
+    downs = _downs(line, slices)
+    counted = downs[:, 2]
     terms = Terms(
         period_s=slices.end - slices.start,
         out_s=int(seconds[Code.OUT]),
@@ -297,10 +311,10 @@ def account(line: Steps, service: Spans | None = None) -> Account:
         down_s=int(seconds[Code.DOWN]),
         up_s=int(seconds[Code.UP] + seconds[Code.DEGRADED]),
         degraded_s=int(seconds[Code.DEGRADED]),
-        outages=sum(1 for each in counted if each),
-        longest_s=max(counted, default=0),
+        outages=int((counted > 0).sum()),
+        longest_s=int(counted.max(initial=0)),
     )
-    return Account(terms, outages, slices)
+    return Account(terms, slices, downs)
 
 
 def _settled(line: Steps, service: Spans | None) -> Steps:
@@ -318,25 +332,17 @@ def _outside(service: Spans, line: Steps) -> Spans:
     return spans(gaps)
 
 
-def _outages(line: Steps, slices: Steps) -> tuple[Outage, ...]:
-    """Times of being down; one that spans a night outside of service hours is one outage."""
-    return tuple(
-        Outage(a, b, counted, a == line.start, b == line.end)
-        for (a, b), counted in (
-            ((int(a), int(b)), seconds_of(slices, Code.DOWN, int(a), int(b)))
-            for a, b in line.runs(Code.DOWN)
-        )
-    )
+def _downs(line: Steps, slices: Steps) -> NDArray[np.int64]:
+    """Times of being down with what counts of them.
 
-
-def seconds_of(line: Steps, code: Code, start: int, end: int) -> int:
-    """Seconds of a code between two moments."""
-    lo = int(np.searchsorted(line.at, start, "right")) - 1
-    hi = int(np.searchsorted(line.at, end, "left"))
-    edges = np.append(line.at[lo:hi], end)
-    edges[0] = max(int(edges[0]), start)
-    matching = line.code[lo:hi] == code
-    return int(np.diff(edges)[matching].sum())
+    One that spans a night outside of service hours is one outage.
+    """
+    runs = line.runs(Code.DOWN)
+    is_down = slices.code == Code.DOWN
+    before = np.concatenate(([0], np.cumsum(np.where(is_down, slices.lengths(), 0))))
+    place = np.searchsorted(slices.at, runs, "right") - 1
+    counted = before[place] + np.where(is_down[place], runs - slices.at[place], 0)
+    return np.column_stack((runs, counted[:, 1] - counted[:, 0]))
 
 
 def longest(outages: Iterable[Outage]) -> Outage | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -37,7 +37,7 @@ class Availability:
         name: what people call it.
         about: its unit, carrier or region.
         terms: seconds by what they count as; ``terms.coverage`` says how much was known.
-        outages: times of being down, oldest first; of an aggregate those of its members.
+        account: the slices of one object's time and its outages; an aggregate has none.
         members: figures of the objects that an aggregate consists of.
         agreement: name of the agreement that applies.
         owed: availability owed in per cent; None where nothing was agreed.
@@ -49,12 +49,17 @@ class Availability:
     name: str
     terms: Terms
     about: str = ""
-    outages: tuple[Outage, ...] = ()
+    account: Account | None = field(default=None, compare=False, repr=False)
     members: tuple[Availability, ...] = ()
     agreement: str = ""
     owed: Decimal | None = None
     restore_s: int | None = None
     measured: bool = True
+
+    @property
+    def outages(self) -> tuple[Outage, ...]:
+        """Times of being down, oldest first; of an aggregate there are only its members'."""
+        return self.account.outages if self.account is not None else ()
 
     @property
     def percent(self) -> Decimal | None:
@@ -124,7 +129,7 @@ def figure(each: Measured, inputs: Inputs) -> Availability:
         each.name,
         found.terms,
         each.about,
-        found.outages,
+        found,
         agreement=each.agreement,
         owed=each.owed,
         restore_s=each.restore_s,
