@@ -18,13 +18,19 @@ CHINESE = re.compile(r"[\u3400-\u9fff]")
 # Where Chinese is data and not the words of a page: the demo city and its twin, device vendors'
 # texts, the parsing of Chinese reports, and the scoring frameworks.
 DATA = ("demo", "lab", "vendors", "evaluation", "locale")
-# What people type into files: accepted spellings of headers and values, examples in help texts.
+# What people type into files: accepted spellings of headers and values, examples in help texts;
+# what an installation starts with; official papers, which are Chinese whatever the page speaks.
 EXAMPLES = (
     "core/imports",
     "inventory/forms.py",
     "inventory/resources.py",
     "projects/capital.py",  # amounts in Chinese capitals
     "projects/forms.py",
+    "sla/hours.py",
+    "sla/special_days.py",
+    "sla/defaults.py",
+    "sla/printing.py",
+    "sla/workbook.py",
 )
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|%%")
 

@@ -51,7 +51,6 @@ class SpecialDayForm(ObjectForm):
     class Meta:
         model = models.SpecialDay
         fields = ("day", "kind", "name", "source", "notes")
-        help_texts: ClassVar[Texts] = {"name": gettext_lazy("E.g. 国庆节.")}
 
 
 class AgreementForm(ObjectForm):

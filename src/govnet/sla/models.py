@@ -140,7 +140,7 @@ class SpecialDay(LedgerModel):
         _("source"),
         max_length=120,
         blank=True,
-        help_text=_("The notice of the State Council's General Office, e.g. 国办发明电〔2025〕7号"),
+        help_text=_("The notice of the State Council's General Office, by its number"),
     )
 
     objects = RestrictedQuerySet["SpecialDay"].as_manager()

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField(unique=True, verbose_name='day')),
                 ('kind', models.CharField(choices=[('off', 'Day off'), ('work', 'Worked in exchange')], max_length=4, verbose_name='kind')),
                 ('name', models.CharField(blank=True, max_length=40, verbose_name='holiday')),
-                ('source', models.CharField(blank=True, help_text="The notice of the State Council's General Office, e.g. 国办发明电〔2025〕7号", max_length=120, verbose_name='source')),
+                ('source', models.CharField(blank=True, help_text="The notice of the State Council's General Office, by its number", max_length=120, verbose_name='source')),
             ],
             options={
                 'verbose_name': 'holiday or exchanged day',
