@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from govnet.telemetry.migrations import SchemaTooNewError
 from govnet.telemetry.queries import latest_probe
 from govnet.telemetry.spool import Spool
 from govnet.telemetry.writer import http_sender
-from tests.store_process import StoreProcess, installation, store_process
+from tests.store_process import StoreProcess, free_port, installation, store_process
 from tests.telemetry.samples import number, probe_columns
 
 
@@ -407,6 +408,26 @@ def test_a_full_disk_is_an_error_and_the_store_goes_on(tmp_path: Path) -> None:
 
 def test_migrating_over_http_finds_nothing_to_do_after_the_store_did_it(store: Config) -> None:
     assert migrate_store(store) == []
+
+
+def test_a_remote_store_gets_its_tables_by_migrate(store: Config, tmp_path: Path) -> None:
+    """This store stands for a ClickHouse elsewhere, with a database of its own in it."""
+
+    def migrate(port: int) -> subprocess.CompletedProcess[str]:
+        url = f"http://govnet:{get_secrets().telemetry_token}@127.0.0.1:{port}/elsewhere"
+        env = {**os.environ, "GOVNET_DATA_DIR": str(tmp_path), "GOVNET_TELEMETRY_URL": url}
+        command = [sys.executable, "-m", "govnet", "migrate"]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    done = migrate(store.store_port)
+    assert done.returncode == 0, done.stderr
+    client = connect(store, database="elsewhere")
+    assert number(client, "SELECT count() FROM probe_result_1h") == 0
+    refused = migrate(free_port())
+    assert refused.returncode == 1
+    assert "GOVNET_TELEMETRY_URL" in refused.stderr
+    assert get_secrets().telemetry_token not in refused.stderr + done.stderr + done.stdout
+    client.command("DROP DATABASE elsewhere")
 
 
 def test_a_store_of_a_newer_govnet_is_not_touched(tmp_path: Path) -> None:

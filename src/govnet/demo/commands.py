@@ -100,7 +100,7 @@ def _load(layout: Layout, force: bool) -> None:
     from govnet.demo.files import write_files
     from govnet.runtime import prepare
 
-    prepare.migrate()
+    prepare.migrate(get_config())
     prepare.collect_static()
     with_v6 = endpoints.has_v6()
     secrets = demo_secrets(layout.directory)
@@ -116,7 +116,7 @@ def _remove(layout: Layout) -> None:
     from govnet.demo import data
     from govnet.runtime import prepare
 
-    prepare.migrate()
+    prepare.migrate(get_config())
     try:
         data.remove(layout.city)
     except data.DemoError as error:

@@ -19,10 +19,23 @@ FIRST_ADMINISTRATOR: Final = "admin"
 PASSWORD_FILE: Final = "initial-admin-password"  # noqa: S105  # a file name, no password
 
 
-def migrate() -> None:
-    """Bring the SQL database's tables up to date; the store migrates its own."""
+def migrate(config: Config) -> None:
+    """Bring the SQL database's tables up to date, and a remote column store's.
+
+    The embedded store migrates its own at its start.
+
+    Raises:
+        TelemetryUnavailableError: the remote store does not answer.
+        DatabaseError: clickhouse-connect's; the remote store refuses.
+        SchemaTooNewError: it was written by a newer GovNet.
+    """
     call_command("migrate", interactive=False, verbosity=0)
     log.info("database is up to date")
+    if not config.embedded_store:
+        from govnet.telemetry.client import migrate_store
+
+        migrate_store(config)
+        log.info("column store is up to date")
 
 
 def collect_static() -> None:
