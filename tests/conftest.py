@@ -14,6 +14,12 @@ hypothesis.settings.load_profile("govnet")
 
 
 @pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    """A strong hash takes a third of a second of CPU, and most tests make five accounts."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
 def _plain_static_files(settings: Settings) -> None:
     settings.STORAGES = {
         **settings.STORAGES,
