@@ -40,6 +40,7 @@ JOBS = (
     Job(
         _("Network"),
         (
+            Entry(_("Topology map"), "topology-star-3", "topology:map", "inventory.view_device"),
             Entry(_("Regions"), "map-pin", "inventory:region_list", "inventory.view_region"),
             Entry(_("Units"), "building-community", "inventory:unit_list", "inventory.view_unit"),
             Entry(
