@@ -251,7 +251,7 @@ def test_a_wrong_command_is_refused_in_a_sentence_and_harms_nothing(
         request_(bench)
     assert list(bench.cables.all()) == ["c"]
     assert send_through(bench.left, bench.right, RIGHT, 10).loss == 0
-    assert "d:" not in ip("-n", bench.left, "-o", "link")
+    assert " d: " not in ip("-n", bench.left, "-o", "link")
 
 
 def test_a_client_that_stalls_stops_no_frame(bench: Bench) -> None:
