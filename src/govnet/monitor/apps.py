@@ -12,7 +12,8 @@ class MonitorConfig(AppConfig):
 
     def ready(self) -> None:
         """Follow the inventory and audit targets."""
-        from govnet.monitor import audit, signals  # noqa: PLC0415  # models must be loaded first
+        from govnet.monitor import audit, signals, tier_proof  # noqa: PLC0415  # models come first
 
         signals.connect()
         audit.register()
+        tier_proof.register()

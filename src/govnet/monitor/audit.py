@@ -6,7 +6,7 @@ from typing import Final
 
 from auditlog.registry import auditlog
 
-from govnet.monitor.models import Target
+from govnet.monitor.models import Target, TierProof
 
 LEFT_OUT: Final = frozenset({"id", "key"})
 
@@ -22,3 +22,4 @@ def register() -> None:
         mask_fields=["params"],
         mask_callable="govnet.core.audit.mask",
     )
+    auditlog.register(TierProof, exclude_fields=["detail"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govnet.core.querysets import RestrictedQuerySet
 from govnet.engine.result import ProbeKind
-from govnet.inventory.models import AccessPoint, Device, Port, Region, Unit
+from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Region, Unit
 
 
 class StateChoices(models.TextChoices):
@@ -240,6 +241,61 @@ class DeviceState(models.Model):
 
     def __str__(self) -> str:
         return str(self.device_id)
+
+
+class ProofOutcome(models.TextChoices):
+    """What a measurement of a line's rate came to."""
+
+    PROVEN = "proven", _("Contracted rate proven")
+    NOT_PROVEN = "not_proven", _("Below the contracted rate")
+    NOT_MEASURED = "not_measured", _("Not measured")
+
+
+class TierProof(models.Model):
+    """One measurement of what a circuit carries, beside what was contracted; never changed.
+
+    Evidence of the bandwidth upgrade: rates are Mbit/s, ``up`` from the unit into the network.
+    ``detail`` has each second of both directions and TCP's retransmissions.
+    """
+
+    region_lookups: ClassVar[tuple[str, ...]] = tuple(
+        f"circuit__{path}" for path in Circuit.region_lookups
+    )
+    unit_lookups: ClassVar[tuple[str, ...]] = tuple(
+        f"circuit__{path}" for path in Circuit.unit_lookups
+    )
+
+    circuit = models.ForeignKey(
+        Circuit, verbose_name=_("circuit"), on_delete=models.PROTECT, related_name="tier_proofs"
+    )
+    measured_at = models.DateTimeField(_("time of the test"))
+    measured_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("measured by"),
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+    address = models.GenericIPAddressField(_("address"))
+    contracted_mbps = models.PositiveIntegerField(_("contracted bandwidth (Mbit/s)"))
+    up_mbps = models.FloatField(_("measured up (Mbit/s)"), null=True)
+    down_mbps = models.FloatField(_("measured down (Mbit/s)"), null=True)
+    method = models.CharField(_("test method"), max_length=200, blank=True)
+    outcome = models.CharField(_("result of the test"), max_length=12, choices=ProofOutcome.choices)
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    detail = models.JSONField(_("detail"), default=dict, blank=True)
+
+    objects = RestrictedQuerySet["TierProof"].as_manager()
+
+    class Meta:
+        verbose_name = _("bandwidth proof")
+        verbose_name_plural = _("bandwidth proofs")
+        ordering = ["-measured_at", "-pk"]
+        indexes = [models.Index(fields=["circuit", "-measured_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.circuit_id}: {self.outcome}"
 
 
 class Revision(models.Model):
