@@ -63,5 +63,5 @@ def register_commands() -> None:
     from govnet.evaluation import commands as evaluation_commands  # noqa: F401
     from govnet.lab import commands as lab_commands  # noqa: F401
     from govnet.lab import fault_commands  # noqa: F401
-    from govnet.runtime import measuring  # noqa: F401
     from govnet.runtime import commands as runtime_commands  # noqa: F401
+    from govnet.runtime import measuring  # noqa: F401
