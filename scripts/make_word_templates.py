@@ -24,6 +24,7 @@ from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph
 
 OUT = Path(__file__).parent.parent / "src/govnet/evaluation/word"
+SURVEYS = Path(__file__).parent.parent / "src/govnet/surveys/word"
 CERTIFICATES = Path(__file__).parent.parent / "src/govnet/projects/word"
 BODY, HEADING, NARRATIVE = "宋体", "黑体", "仿宋"
 MONEY_COLUMNS = ("planned", "arrived", "spent", "balance")
@@ -402,6 +403,63 @@ def certificate() -> None:
     document.save(str(CERTIFICATES / "payment-certificate.docx"))
 
 
+def question_sheet() -> None:
+    """Write the template of a survey's question sheet, for units that answer on paper."""
+    document = _blank()
+    _paragraph(document, "{{ title }}", size=18, center=True)
+    _paragraph(document, "调查编号：{{ code }}    请于 {{ closes_on }} 前交回", center=True)
+    _gap(document)
+    _table(document, [["单位名称（盖章）", "", "填表日期", ""]], [3.4, 7.4, 2.4, 4.0])
+    _paragraph(document, "")
+    boxes = "{% for choice in choices %}□ {{ choice }}    {% endfor %}"
+    _paragraph(document, "1. {{ question }}", size=11)
+    _paragraph(document, boxes)
+    document.add_paragraph("{%p for text in questions %}")
+    _paragraph(document, "{{ loop.index + 1 }}. {{ text }}", size=11)
+    _paragraph(document, boxes)
+    document.add_paragraph("{%p endfor %}")
+    _paragraph(document, "意见和建议：", size=11)
+    _table(document, [["\n\n\n\n"]], [17.2])
+    _paragraph(
+        document,
+        "每单位一份。满意率 ＝ 选择“{{ satisfied_from }}”及以上的有效份数 ÷ 有效份数。",
+        size=8,
+    )
+    document.save(str(SURVEYS / "question-sheet.docx"))
+
+
+def survey_summary() -> None:
+    """Write the template of a survey's summary."""
+    document = _blank()
+    _paragraph(document, "{{ title }} 汇总", size=18, center=True)
+    _paragraph(document, "调查编号：{{ code }}    截止日期：{{ closes_on }}", center=True)
+    for title, heads, name, fields in (
+        ("结果", ["项目", "数值"], "figures", ["name", "value"]),
+        ("总体评价分布", ["评价", "有效份数"], "distribution", ["name", "number"]),
+    ):
+        _gap(document)
+        rows = [
+            [title, ""],
+            heads,
+            [f"{{%tr for row in {name} %}}", ""],
+            ["{{ row." + fields[0] + " }}", "{{ row." + fields[1] + " }}"],
+            ["{%tr endfor %}", ""],
+        ]
+        table = _table(document, rows, [9.2, 8.0])
+        _heading_row(table)
+        _right(table, 1)
+    _paragraph(document, "问题：{{ question }}")
+    _paragraph(
+        document,
+        "满意率 ＝ 选择“{{ satisfied_from }}”及以上的有效份数 ÷ 有效份数；区间为 95% 威尔逊区间。",
+    )
+    document.add_paragraph("{%p for text in comments %}")
+    _paragraph(document, "“{{ text }}”")
+    document.add_paragraph("{%p endfor %}")
+    _paragraph(document, "打印日期：{{ printed_on }}", size=8)
+    document.save(str(SURVEYS / "summary.docx"))
+
+
 def annexes() -> None:
     """Write the template of annexes 2-2 and 3-2."""
     document = _blank()
@@ -419,3 +477,5 @@ def annexes() -> None:
 if __name__ == "__main__":
     annexes()
     certificate()
+    question_sheet()
+    survey_summary()

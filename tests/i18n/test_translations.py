@@ -31,6 +31,8 @@ EXAMPLES = (
     "sla/defaults.py",
     "sla/printing.py",
     "sla/workbook.py",
+    "projects/seeds.py",
+    "surveys/seeds.py",
 )
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|%%")
 

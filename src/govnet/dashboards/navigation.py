@@ -84,6 +84,12 @@ JOBS = (
                 _("Expiry calendar"), "calendar-due", "projects:expiry", "projects.view_contract"
             ),
             Entry(
+                _("Satisfaction surveys"),
+                "mood-smile",
+                "surveys:survey_list",
+                "surveys.view_survey",
+            ),
+            Entry(
                 _("Deduction tables"),
                 "report-money",
                 "projects:deductiontable_list",

@@ -18,6 +18,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from govnet.demo import names
+from govnet.demo.accounts import load_accounts, remove_accounts
 from govnet.demo.layout import AGENT_PORT, USER, DemoSecrets, Layout
 from govnet.demo.plan import MOBILE, TELECOM, City, PlanLink, PlanUnit
 from govnet.demo.targets import load_targets, remove_targets
@@ -73,6 +74,7 @@ def load(layout: Layout, secrets: DemoSecrets, ca_pem: str, *, with_v6: bool, fo
         _load_devices(city, regions, _load_credentials(secrets))
         _load_circuits(city, carriers)
         load_targets(layout, ca_pem, with_v6)
+        load_accounts(regions[names.CITY[0]])
     bump_revision()
     log.info("demo city loaded", units=len(city.units), devices=len(city.devices))
 
@@ -336,6 +338,7 @@ def remove(city: City) -> None:
 
 
 def _remove_objects(city: City) -> None:
+    remove_accounts()
     remove_targets()
     Circuit.objects.filter(number__in=_numbers(city), notes=MARK).delete()
     Device.objects.filter(name__in=[device.name for device in city.devices]).delete()

@@ -12,6 +12,7 @@ class EvaluationConfig(AppConfig):
 
     def ready(self) -> None:
         """Audit every write."""
-        from govnet.evaluation import audit_log  # noqa: PLC0415  # models come first
+        # Models come first; the measures register when their module is loaded.
+        from govnet.evaluation import account_measures, audit_log  # noqa: F401, PLC0415
 
         audit_log.register()

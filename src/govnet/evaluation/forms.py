@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from django import forms
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet, inlineformset_factory
 from django.http import QueryDict
 from django.utils.functional import Promise
@@ -19,7 +19,7 @@ from govnet.accounts.models import User
 from govnet.evaluation import answers, scoring
 from govnet.evaluation.catalogue import framework_of, frameworks
 from govnet.evaluation.framework import shipped_frameworks
-from govnet.evaluation.measures import MEASURES
+from govnet.evaluation.measures import MEASURES, RATED
 from govnet.evaluation.models import (
     Evaluator,
     Fund,
@@ -33,6 +33,8 @@ from govnet.evaluation.models import (
 )
 from govnet.evaluation.score_form import ScoreForm
 from govnet.inventory.models import Region
+from govnet.projects.models import Project
+from govnet.surveys.models import Survey
 
 STANDARD = "national-self-evaluation"
 
@@ -52,6 +54,15 @@ class _InScope(forms.ModelForm[SelfEvaluation]):
         if isinstance(region, forms.ModelChoiceField):
             region.queryset = Region.objects.restrict(user)
             region.required = not user.sees_everything
+        offered: dict[str, QuerySet[Any]] = {
+            "project": Project.objects.restrict(user),
+            "survey": Survey.objects.restrict(user),
+        }
+        for name, queryset in offered.items():
+            field = self.fields.get(name)
+            if isinstance(field, forms.ModelChoiceField):
+                present = getattr(self.instance, f"{name}_id")
+                field.queryset = queryset | queryset.model._default_manager.filter(pk=present)  # noqa: SLF001
 
 
 def _date_inputs(*names: str) -> dict[str, type[forms.Widget] | forms.Widget]:
@@ -72,8 +83,8 @@ class NewForm(_InScope):
     class Meta:
         model = SelfEvaluation
         fields = (
-            "slug", "project_name", "project_unit", "region", "period_start", "period_end",
-            "framework",
+            "slug", "project_name", "project_unit", "region", "project", "survey",
+            "period_start", "period_end", "framework",
         )  # fmt: skip
         help_texts = {
             "slug": gettext_lazy("Letters, digits and hyphens, e.g. yueyang-2026."),
@@ -136,7 +147,7 @@ class IndicatorForm(forms.ModelForm[TargetIndicator]):
     def clean(self) -> dict[str, Any]:
         """The rate belongs to the one measure that asks for it."""
         data: dict[str, Any] = super().clean() or {}
-        wants_rate = data.get("measure") == "circuits_contracted_at"
+        wants_rate = data.get("measure") in RATED
         if wants_rate and not data.get("mbps"):
             self.add_error("mbps", _("Enter the rate as a whole number of Mbit/s."))
         self.instance.measure_params = {"mbps": data.get("mbps")} if wants_rate else {}
@@ -240,7 +251,7 @@ PARTS = (
         "facts",
         gettext_lazy("Project"),
         ("leader", "phone", "address", "postcode", "period_text", "period_start", "period_end",
-         "region", "goal", "goal_result", "denominator"),
+         "region", "project", "survey", "goal", "goal_result", "denominator"),
     ),
     Part(
         "funds",

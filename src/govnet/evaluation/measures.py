@@ -1,8 +1,8 @@
 """Named measures that an indicator's actual value can be bound to.
 
-A registry that later apps join: availability, tier proof, settlement and satisfaction register
-here when their subsystems exist; until then such values are entered by hand with an
-attachment. Computing freezes a ``Snapshot``; computing again must give the same number or
+A registry that other modules join: ``account_measures`` brings what contracts, budgets and
+surveys say. A value that nothing measures is entered by hand with an attachment.
+Computing freezes a ``Snapshot``; computing again must give the same number or
 becomes an amendment that is shown.
 """
 
@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.errors import ToldError, gettext_noop
@@ -65,6 +65,8 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {}
+RATED = ("circuits_contracted_at", "circuits_upgraded_to")
+"""Measures that ask for a rate in Mbit/s."""
 
 
 def measure(key: str, name: StrPromise) -> Callable[[MeasureFunction], MeasureFunction]:
@@ -89,7 +91,9 @@ def freeze(
         KeyError: no such measure.
         MeasureError: it cannot be computed.
     """
-    found = MEASURES[key].compute(evaluation, params)
+    # In one language whoever measures: the same figure must be the same snapshot.
+    with translation.override("zh-hans"):
+        found = MEASURES[key].compute(evaluation, params)
     digest = _digest(key, params, found)
     last = evaluation.snapshots.filter(measure=key, params=dict(params)).first()
     if last is not None and last.digest == digest:
@@ -165,7 +169,12 @@ def verify(snapshot: Snapshot) -> bool:
     return _digest(snapshot.measure, snapshot.params, stored) == snapshot.digest
 
 
-def _period(evaluation: SelfEvaluation) -> tuple[date, date]:
+def in_period(evaluation: SelfEvaluation) -> tuple[date, date]:
+    """First and last day of an evaluation.
+
+    Raises:
+        MeasureError: it has none.
+    """
     if evaluation.period_start is None or evaluation.period_end is None:
         raise MeasureError(
             gettext_noop("The self-evaluation has no period: enter its first and last day.")
@@ -173,7 +182,7 @@ def _period(evaluation: SelfEvaluation) -> tuple[date, date]:
     return evaluation.period_start, evaluation.period_end
 
 
-def _regions(evaluation: SelfEvaluation) -> list[int] | None:
+def regions(evaluation: SelfEvaluation) -> list[int] | None:
     """Ids of the evaluation's subtree; None for the whole site."""
     if evaluation.region is None:
         return None
@@ -184,19 +193,26 @@ def _regions(evaluation: SelfEvaluation) -> list[int] | None:
 @measure("units_accepted", _("Units accepted in the period"))
 def units_accepted(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Measured:
     """Units of the ledger whose acceptance falls into the period, both days included."""
-    start, end = _period(evaluation)
+    start, end = in_period(evaluation)
     units = Unit.objects.filter(
         acceptance_state=AcceptanceState.ACCEPTED, acceptance_date__range=(start, end)
     )
-    regions = _regions(evaluation)
-    if regions is not None:
-        units = units.filter(region__in=regions)
+    found = regions(evaluation)
+    if found is not None:
+        units = units.filter(region__in=found)
     rows = [
-        {"code": code, "name": name, "acceptance_date": day.isoformat()}
-        for code, name, day in units.order_by("code").values_list("code", "name", "acceptance_date")
-        if day is not None
+        {
+            "code": unit.code,
+            "name": unit.name,
+            "acceptance_date": unit.acceptance_date.isoformat(),
+            "page": unit.get_absolute_url(),
+        }
+        for unit in units.order_by("code")
+        if unit.acceptance_date is not None
     ]
-    query = f"验收日期在 {start} 至 {end} 之间（含首尾）且已验收的接入单位，{_scope(evaluation)}"
+    query = (
+        f"验收日期在 {start} 至 {end} 之间（含首尾）且已验收的接入单位，{scope_text(evaluation)}"
+    )
     return Measured(Decimal(len(rows)), "家", query, rows)
 
 
@@ -206,7 +222,7 @@ def circuits_contracted_at(evaluation: SelfEvaluation, params: Mapping[str, Any]
 
     A figure of the ledger, not a measurement.
     """
-    _start, end = _period(evaluation)
+    _start, end = in_period(evaluation)
     mbps = params.get("mbps")
     if not isinstance(mbps, int) or mbps < 1:
         raise MeasureError(gettext_noop("Enter the rate as a whole number of Mbit/s."))
@@ -214,9 +230,9 @@ def circuits_contracted_at(evaluation: SelfEvaluation, params: Mapping[str, Any]
         access_point__isnull=False,
         contracted_mbps__gte=mbps,  # type: ignore[misc]  # with_bandwidth annotates it
     )
-    regions = _regions(evaluation)
-    if regions is not None:
-        circuits = circuits.filter(access_point__unit__region__in=regions)
+    found = regions(evaluation)
+    if found is not None:
+        circuits = circuits.filter(access_point__unit__region__in=found)
     rows = [
         {"number": number, "contracted_mbps": rate}
         for number, rate in circuits.order_by("number").values_list(
@@ -225,14 +241,14 @@ def circuits_contracted_at(evaluation: SelfEvaluation, params: Mapping[str, Any]
         )
     ]
     query = f"{end} 当日签约带宽不低于 {mbps} Mbit/s 的接入线路（台账，非实测），"
-    query += _scope(evaluation)
+    query += scope_text(evaluation)
     return Measured(Decimal(len(rows)), "条", query, rows)
 
 
 @measure("months_of_period", _("Months of the period"))
 def months_of_period(evaluation: SelfEvaluation, params: Mapping[str, Any]) -> Measured:
     """Months from the first to the last day's month; the convention is a parameter, printed."""
-    start, end = _period(evaluation)
+    start, end = in_period(evaluation)
     inclusive = bool(params.get("inclusive", True))
     months = (end.year - start.year) * 12 + end.month - start.month + int(inclusive)
     convention = "首尾两月均计入" if inclusive else "首月不计入"
@@ -260,5 +276,6 @@ def amount_spent(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Meas
     return Measured(value, "元", "有会计凭证号的支出明细之和，无凭证号的不计", rows)
 
 
-def _scope(evaluation: SelfEvaluation) -> str:
+def scope_text(evaluation: SelfEvaluation) -> str:
+    """The evaluation's scope, for the text of a measure."""
     return f"区域 {evaluation.region.code}" if evaluation.region else "全平台"

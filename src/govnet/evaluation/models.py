@@ -21,6 +21,8 @@ from govnet.evaluation.audit.report import Source
 from govnet.evaluation.framework import Denominator
 from govnet.evaluation.quantity import Operator
 from govnet.inventory.models import Region
+from govnet.projects.models import Project
+from govnet.surveys.models import Survey
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -73,6 +75,23 @@ class SelfEvaluation(models.Model):
     region = models.ForeignKey(
         Region,
         verbose_name=_("region"),
+        on_delete=models.PROTECT,
+        related_name="self_evaluations",
+        null=True,
+        blank=True,
+    )
+    # Where money, milestones and satisfaction are measured; without them they are typed.
+    project = models.ForeignKey(
+        Project,
+        verbose_name=_("project of the ledger"),
+        on_delete=models.PROTECT,
+        related_name="self_evaluations",
+        null=True,
+        blank=True,
+    )
+    survey = models.ForeignKey(
+        Survey,
+        verbose_name=_("survey"),
         on_delete=models.PROTECT,
         related_name="self_evaluations",
         null=True,

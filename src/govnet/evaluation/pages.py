@@ -25,9 +25,10 @@ from govnet.evaluation.audit_pages import WORD
 from govnet.evaluation.catalogue import framework_of
 from govnet.evaluation.forms import PARTS, EvidenceForm, NewForm
 from govnet.evaluation.layout import fill_all, lay_out
-from govnet.evaluation.measures import MEASURES, MeasureError, bind, freeze, verify
+from govnet.evaluation.measures import MEASURES, RATED, MeasureError, bind, freeze, verify
 from govnet.evaluation.models import Evidence, IssuedReport, SelfEvaluation, Snapshot
 from govnet.evaluation.standing import completeness, goal_pairs, own_audit
+from govnet.evaluation.takeover import take_over
 
 if TYPE_CHECKING:
     from govnet.accounts.models import User
@@ -46,6 +47,30 @@ COLUMNS = {
     "amount": gettext_lazy("amount (yuan)"),
     "voucher": gettext_lazy("voucher number"),
     "counted": gettext_lazy("counted"),
+    "before_mbps": gettext_lazy("Mbit/s before"),
+    "effective_on": gettext_lazy("effective on"),
+    "milestone": gettext_lazy("milestone"),
+    "day": gettext_lazy("day"),
+    "contract": gettext_lazy("contract"),
+    "contractor": gettext_lazy("contractor"),
+    "deducted": gettext_lazy("deducted (yuan)"),
+    "paid": gettext_lazy("paid (yuan)"),
+    "outstanding": gettext_lazy("outstanding (yuan)"),
+    "state": gettext_lazy("state"),
+    "year": gettext_lazy("year"),
+    "source": gettext_lazy("source"),
+    "planned": gettext_lazy("planned (yuan)"),
+    "adjusted": gettext_lazy("adjusted (yuan)"),
+    "arrived": gettext_lazy("arrived (yuan)"),
+    "carried": gettext_lazy("carried over (yuan)"),
+    "spent": gettext_lazy("spent (yuan)"),
+    "balance": gettext_lazy("balance (yuan)"),
+    "survey": gettext_lazy("survey"),
+    "invited": gettext_lazy("invited"),
+    "returned": gettext_lazy("returned"),
+    "valid": gettext_lazy("valid"),
+    "satisfied": gettext_lazy("satisfied"),
+    "page": gettext_lazy("source row"),
 }
 MAX_ATTACHMENT = 20 * 1024 * 1024
 KINDS = {
@@ -170,7 +195,7 @@ def measure(request: HttpRequest, pk: int) -> HttpResponse:
     if key not in MEASURES:
         raise Http404
     rate = request.POST.get("mbps", "")
-    wants_rate = key == "circuits_contracted_at" and rate.isdecimal() and len(rate) <= 9
+    wants_rate = key in RATED and rate.isdecimal() and len(rate) <= 9
     params = {"mbps": int(rate)} if wants_rate else {}
     try:
         snapshot = freeze(evaluation, key, params, _user(request))
@@ -187,7 +212,7 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
     snapshots = Snapshot.objects.select_related("evaluation", "amends", "computed_by")
     found = get_object_or_404(snapshots.filter(evaluation__in=visible), pk=pk)
     columns = list(found.inputs[0]) if found.inputs else []
-    rows = [[row.get(column) for column in columns] for row in found.inputs]
+    rows = [[(row.get(column), column == "page") for column in columns] for row in found.inputs]
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     context = {
         "snapshot": found,
@@ -259,6 +284,20 @@ def measure_all(request: HttpRequest, pk: int) -> HttpResponse:
     for note in notes:
         messages.warning(request, note.localized())
     messages.success(request, _("%d indicators measured.") % (len(bound) - len(notes)))
+    return redirect(evaluation)
+
+
+@require_POST
+@permission_required("evaluation.change_selfevaluation", raise_exception=True)
+def take_over_accounts(request: HttpRequest, pk: int) -> HttpResponse:
+    """Replace funds and spending by those of the project's accounts."""
+    evaluation = _evaluation(request, pk)
+    try:
+        lines = take_over(evaluation)
+    except MeasureError as error:
+        messages.error(request, error.note.localized())
+    else:
+        messages.success(request, _("Funds and %d spending lines taken over.") % lines)
     return redirect(evaluation)
 
 

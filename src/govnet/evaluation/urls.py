@@ -12,6 +12,7 @@ urlpatterns = [
     path("projects/<int:pk>/edit/<slug:part>/", pages.evaluation_edit, name="selfevaluation_edit"),
     path("projects/<int:pk>/measure/", pages.measure, name="measure"),
     path("projects/<int:pk>/measure-all/", pages.measure_all, name="measure_all"),
+    path("projects/<int:pk>/take-over/", pages.take_over_accounts, name="take_over"),
     path("projects/<int:pk>/delete/", pages.evaluation_delete, name="selfevaluation_delete"),
     path("projects/<int:pk>/attach/", pages.attach, name="attach"),
     path("projects/<int:pk>/issue/", pages.issue, name="issue"),

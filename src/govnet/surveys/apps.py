@@ -9,3 +9,10 @@ class SurveysConfig(AppConfig):
 
     name = "govnet.surveys"
     verbose_name = _("Surveys")
+
+    def ready(self) -> None:
+        """Audit every write and declare surveys to the generic layer."""
+        from govnet.surveys import audit, objects  # noqa: PLC0415  # models come first
+
+        audit.register()
+        objects.register_all()
