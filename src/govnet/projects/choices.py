@@ -31,7 +31,7 @@ class Source(models.TextChoices):
 class EntryKind(models.TextChoices):
     """What a budget entry says of a year's money from one source."""
 
-    PLANNED = "planned", _("Planned")
+    PLANNED = "planned", _("planned")
     ADJUSTED = "adjusted", _("Adjustment of the plan")
     ARRIVED = "arrived", _("Arrived")
     CARRIED = "carried", _("Carried over")

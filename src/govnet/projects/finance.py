@@ -43,7 +43,7 @@ def _budget(project: Project) -> Iterator[dict[str, Cell]]:
         yield {
             _("year"): row.year,
             _("source"): str(Source(row.source).label),
-            _("Planned"): row.figures.planned,
+            _("planned"): row.figures.planned,
             _("Adjusted"): row.figures.adjusted,
             _("Arrived"): row.figures.arrived,
             _("Carried over"): row.figures.carried,
