@@ -20,6 +20,7 @@ TEST="$TEST dnsmasq:dnsmasq-base nft:nftables iperf3:iperf3 soffice:libreoffice-
 TEST="$TEST $(compgen -G '/usr/lib/postgresql/*/bin/postgres' | head -1 || true):postgresql"
 TEST="$TEST /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk"
 TEST="$TEST softflowd:softflowd tshark:tshark"
+TEST="$TEST /usr/lib/libreoffice/program/libsclo.so:libreoffice-calc-nogui"
 # The benchmarks unpack the SNMP peers themselves: nothing that runs as a service is installed.
 BENCH="$DEMO fping:fping ip:iproute2 gcc:gcc /usr/include/stdio.h:libc6-dev"
 BENCH="$BENCH nfcapd:nfdump nfacctd:pmacct"

@@ -73,6 +73,17 @@ JOBS = (
     Job(
         _("Assessment"),
         (
+            Entry(_("Availability"), "activity", "sla:overview", "sla.view_statement"),
+            Entry(_("Statements"), "clipboard-check", "sla:statement_list", "sla.view_statement"),
+            Entry(_("Exclusions"), "clock-exclamation", "sla:exclusion_list", "sla.view_exclusion"),
+            Entry(_("Agreements"), "bookmark", "sla:agreement_list", "sla.view_agreement"),
+            Entry(
+                _("Service calendars"),
+                "table",
+                "sla:servicecalendar_list",
+                "sla.view_servicecalendar",
+            ),
+            Entry(_("Holidays"), "calendar-due", "sla:specialday_list", "sla.view_specialday"),
             Entry(
                 _("Contracts"),
                 "file-certificate",

@@ -19,9 +19,17 @@ log = structlog.get_logger()
 
 _RUNS = Counter("govnet_worker_periodic_runs_total", "Periodic jobs run", ["job", "result"])
 
+HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
 FIRST_AFTER_S: Final = 60.0
 """Not at once: a start has better things to do, and a restart loop must not repeat them."""
+
+
+def _issue_statements() -> int:
+    """Statements of periods that have ended; numbers are worked out only when one is due."""
+    from govnet.sla.statements import issue_due
+
+    return issue_due()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ JOBS: Final = (
     Job("clear_sessions", DAY_S, lambda: call_command("clearsessions")),
     Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
     Job("forget_import_files", DAY_S, forget_old_files),
+    Job("issue_statements", HOUR_S, _issue_statements),
 )
 
 

@@ -16,6 +16,7 @@ class SlaConfig(AppConfig):
         from govnet.sla import (  # noqa: PLC0415  # they need the models
             audit,
             defaults,
+            panels,
             resources,
             scopes,
         )
@@ -23,4 +24,5 @@ class SlaConfig(AppConfig):
         audit.register()
         resources.register_all()
         scopes.register_ledger()
+        panels.register()
         post_migrate.connect(defaults.ensure, sender=self, dispatch_uid="govnet_sla_defaults")

@@ -141,7 +141,7 @@ class ExclusionForm(forms.Form):
         data = super().clean() or self.cleaned_data
         chosen = [name for name in models.Exclusion.OBJECT_FIELDS if data.get(name)]
         if len(chosen) != 1 and not any(name in self.errors for name in _PICKED):
-            raise ValidationError(_("Choose exactly one object."))
+            self.add_error(None, _("Choose exactly one object."))
         start, end = data.get("starts_at"), data.get("ends_at")
         if start and end and end <= start:
             self.add_error("ends_at", _("The end lies before the begin."))

@@ -42,6 +42,7 @@ class ScopeKind:
         own: True where it is measured by itself (a unit); else its figure is its members'.
         owners: who may see its statements: values of ``region``, ``unit`` and ``contractor``.
         listed: offered for statements and schedules.
+        seen_by: whose figures a person may see, where that is less than the things themselves.
     """
 
     key: str
@@ -51,9 +52,12 @@ class ScopeKind:
     own: bool = False
     owners: Callable[[Any], Mapping[str, Any]] = _nobody_else
     listed: bool = True
+    seen_by: Callable[[Viewer], QuerySet[Any]] | None = None
 
     def visible(self, user: Viewer) -> QuerySet[Any]:
-        """The things of this kind that a person may see."""
+        """The things of this kind whose figures a person may see."""
+        if self.seen_by is not None:
+            return self.seen_by(user)
         assert self.model is not None
         manager: Any = self.model._default_manager  # noqa: SLF001  # Django documents it
         found: QuerySet[Any] = manager.restrict(user)
@@ -150,6 +154,13 @@ def _itself(kind: str, pk: int) -> list[Scope]:
     return [Scope(kind, pk)]
 
 
+def _carriers_of(user: Viewer) -> QuerySet[Any]:
+    """Everybody knows the carriers; their figures are the site's and their own people's."""
+    if isinstance(user, AnonymousUser) or user.sees_everything:
+        return Carrier.objects.restrict(user)
+    return Carrier.objects.filter(contractor__in=user.scope_contractor_ids)
+
+
 def _contractor(carrier: Carrier) -> dict[str, Any]:
     return {"contractor": getattr(carrier, "contractor", None)}
 
@@ -169,7 +180,14 @@ def register_ledger() -> None:
                 )
             )
     register_scope(
-        ScopeKind("carrier", gettext_lazy("Carrier"), Carrier, _circuits, owners=_contractor)
+        ScopeKind(
+            "carrier",
+            gettext_lazy("Carrier"),
+            Carrier,
+            _circuits,
+            owners=_contractor,
+            seen_by=_carriers_of,
+        )
     )
     register_scope(
         ScopeKind(
