@@ -6,6 +6,7 @@ import io
 import subprocess
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -54,7 +55,7 @@ def test_the_spreadsheet_recomputes_every_figure(tmp_path: Path) -> None:
         assert all(row[3] == sum(row[4:10]) for row in rows)
 
 
-def _recomputed(content: bytes, folder: Path) -> list[tuple[object, ...]]:
+def _recomputed(content: bytes, folder: Path) -> list[tuple[Any, ...]]:
     source = folder / "in.xlsx"
     source.write_bytes(content)
     profile = f"-env:UserInstallation=file://{folder}/profile"
