@@ -7,8 +7,8 @@ SHELL := /bin/bash
 
 UV := scripts/uv
 RUN := $(UV) run --frozen --no-sync
-# worksteal: the tests that run whole installations take minutes, the rest milliseconds.
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# loadgroup: what shares a twin of a city stays in one worker, all else goes to whoever is free.
+PYTEST_ARGS ?= -n 2 --dist loadgroup
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 16

@@ -56,7 +56,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GOVNET_")}
     settings = {f"GOVNET_{name}_PORT": str(port) for name, port in zip(PORTS, ports, strict=True)}
     env = {**kept, **settings, "GOVNET_DATA_DIR": str(folder / "data")}
-    options = ("--network", NETWORK, "--portal-port", str(portal), "--no-faults")
+    options = ("--loopback", "--network", NETWORK, "--portal-port", str(portal), "--no-faults")
     with (folder / "demo.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "govnet", "demo", *options], env=env, stdout=log, stderr=log

@@ -11,6 +11,7 @@ from django.db import connection
 
 from govnet.demo import data
 from govnet.demo.layout import DemoSecrets, Layout
+from govnet.demo.targets import load_targets
 from govnet.inventory.models import (
     AccessPoint,
     BandwidthChange,
@@ -38,7 +39,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def load(layout: Layout, *, force: bool = False) -> None:
-    data.load(layout, SECRETS, "", with_v6=True, force=force)
+    data.load(layout.city, SECRETS, lambda: load_targets(layout, "", with_v6=True), force=force)
 
 
 def counts() -> dict[str, int]:
@@ -117,7 +118,7 @@ def test_removal_leaves_only_what_is_not_demo_data(layout: Layout) -> None:
     load(layout, force=True)
     data.ensure_user("a-long-demo-password")
     assert counts() != before
-    data.remove(layout.city)
+    data.remove()
     assert counts() == before
     assert not get_user_model().objects.exists()
 
@@ -127,7 +128,7 @@ def test_removal_stops_at_something_of_your_own_and_names_it(layout: Layout) -> 
     point = AccessPoint.objects.get(code="YS-0001-01")
     Circuit.objects.create(number="MINE-1", carrier=Carrier.objects.all()[0], access_point=point)
     with pytest.raises(data.DemoError, match="MINE-1"):
-        data.remove(layout.city)
+        data.remove()
     assert Unit.objects.filter(demo=True).count() == 163
 
 

@@ -39,7 +39,7 @@ class Demo:
         self.site = site
         # Two of these may run at once under pytest-xdist.
         self.network = IPv4Network(f"127.{random.SystemRandom().randrange(64, 250)}.0.0/16")
-        options = ("--no-faults", "--network", str(self.network))
+        options = ("--loopback", "--no-faults", "--network", str(self.network))
         self.process = site.start("demo", *options, "--portal-port", str(free_port()))
 
     def family(self) -> list[psutil.Process]:

@@ -12,8 +12,8 @@ import pytest
 from govnet.demo import endpoints
 from govnet.demo.dns_server import NameServer
 from govnet.demo.files import write_files
-from govnet.demo.layout import AGENT_PORT, Layout, demo_secrets
-from govnet.demo.plan import City
+from govnet.demo.layout import Layout, demo_secrets
+from govnet.demo.plan import AGENT_PORT, City
 from govnet.runtime.supervisor import StartError
 
 

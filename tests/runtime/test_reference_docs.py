@@ -11,6 +11,7 @@ from govnet.cli import app
 from govnet.config import Config
 from govnet.demo import commands as demo_commands
 from govnet.evaluation import commands as evaluation_commands
+from govnet.lab import commands as lab_commands
 from govnet.runtime import commands as runtime_commands
 from tests.runtime import metrics_page
 
@@ -27,7 +28,9 @@ def test_every_setting_is_explained_with_its_default() -> None:
 
 
 def test_every_command_is_explained() -> None:
-    assert all((runtime_commands, demo_commands, evaluation_commands))  # they register them
+    assert all(
+        (runtime_commands, demo_commands, evaluation_commands, lab_commands)
+    )  # they register them
     page = (REFERENCE / "commands.md").read_text()
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a click group
     assert set(re.findall(r"^\| `govnet ([a-z-]+)", page, re.MULTILINE)) >= set(known)

@@ -12,6 +12,7 @@ from govnet.cli import app, setup_django
 from govnet.config import Config, get_config
 from govnet.demo.layout import PORTAL_PORT, USER, Layout, demo_secrets
 from govnet.demo.plan import DEFAULT_NETWORK
+from govnet.lab.twin import TwinError, refuse_without_privileges
 from govnet.runtime.locks import AlreadyRunningError, only_one
 from govnet.runtime.logs import configure_logging
 from govnet.runtime.supervisor import Program, StartError, supervise
@@ -37,6 +38,9 @@ def demo(
     portal_port: Annotated[
         int, typer.Option(min=1024, max=65535, help="Port of the demo's web servers.")
     ] = PORTAL_PORT,
+    loopback: Annotated[
+        bool, typer.Option("--loopback", help="Use the loopback city even where a twin may run.")
+    ] = False,
     faults: Annotated[
         bool, typer.Option(help="Let single endpoints fail for about a minute now and then.")
     ] = True,
@@ -50,18 +54,22 @@ def demo(
         bool, typer.Option("--remove", help="Take the demo data out of the ledger and stop.")
     ] = False,
 ) -> None:
-    """Run GovNet on a demo city of 163 units, measured for real on this machine."""
+    """Run GovNet on a demo city of 163 units, measured for real on this machine.
+
+    Where it may (root on Linux, with the packages) the city is a twin of real daemons in
+    network namespaces, else one of endpoints on loopback addresses.
+    """
     configure_logging("demo")
     config = get_config()
     layout = _layout(config, network, portal_port)
     try:
         if remove:
-            _remove(layout)
+            _remove()
         elif load_only:
             _load(layout, force)
         else:
-            _run(config, layout, faults, force)
-    except (AlreadyRunningError, StartError) as error:
+            _run(config, layout, faults, force, loopback)
+    except (AlreadyRunningError, StartError, TwinError) as error:
         raise _refuse(error) from error
 
 
@@ -70,7 +78,34 @@ def _refuse(reason: object) -> typer.Exit:
     return typer.Exit(1)
 
 
-def _run(config: Config, layout: Layout, faults: bool, force: bool) -> None:
+def _run(config: Config, layout: Layout, faults: bool, force: bool, loopback: bool) -> None:
+    try:
+        if not loopback:
+            refuse_without_privileges()
+    except TwinError as error:
+        typer.secho(f"{error}\nThe demo city runs on loopback addresses instead.", err=True)
+        loopback = True
+    if loopback:
+        _run_on_loopback(config, layout, faults, force)
+    else:
+        _run_in_twin(config, layout, force)
+
+
+def _run_in_twin(config: Config, layout: Layout, force: bool) -> None:
+    from govnet.demo.plan import City
+    from govnet.lab.inside import own_twin, run_inside
+    from govnet.lab.plan import demo_lines, describe
+
+    lines = demo_lines(len(City().units))
+    with only_one(config.data_dir, "up"):
+        typer.echo("The demo city runs as a twin in network namespaces; --loopback avoids it.")
+        with own_twin(config.data_dir, lambda name: describe(lines, name)) as twin:
+            forced = ("--force",) if force else ()
+            load = ("lab", "serve", "--name", twin.city.name, "--load-only", *forced)
+            run_inside(config, twin, load, lambda url: _announce(layout, url))
+
+
+def _run_on_loopback(config: Config, layout: Layout, faults: bool, force: bool) -> None:
     from govnet.demo import endpoints
 
     for sentence in endpoints.missing_programs():
@@ -98,6 +133,7 @@ def _load(layout: Layout, force: bool) -> None:
     setup_django()
     from govnet.demo import data, endpoints
     from govnet.demo.files import write_files
+    from govnet.demo.targets import load_targets
     from govnet.runtime import prepare
 
     prepare.migrate(get_config())
@@ -105,19 +141,20 @@ def _load(layout: Layout, force: bool) -> None:
     with_v6 = endpoints.has_v6()
     secrets = demo_secrets(layout.directory)
     try:
-        data.load(layout, secrets, write_files(layout, with_v6), with_v6=with_v6, force=force)
+        ca_pem = write_files(layout, with_v6)
+        data.load(layout.city, secrets, lambda: load_targets(layout, ca_pem, with_v6), force=force)
     except data.DemoError as error:
         raise _refuse(error) from error
     data.ensure_user(secrets.password)
 
 
-def _remove(layout: Layout) -> None:
+def _remove() -> None:
     setup_django()
     from govnet.demo import data
     from govnet.runtime import prepare
 
     prepare.migrate(get_config())
     try:
-        data.remove(layout.city)
+        data.remove()
     except data.DemoError as error:
         raise _refuse(error) from error

@@ -6,7 +6,7 @@ Only what the endpoints decide (addresses, credentials, certificates) is refresh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from govnet.demo import names
 from govnet.demo.accounts import load_accounts, remove_accounts
-from govnet.demo.layout import AGENT_PORT, USER, DemoSecrets, Layout
+from govnet.demo.layout import USER, DemoSecrets
 from govnet.demo.plan import MOBILE, TELECOM, City, PlanLink, PlanUnit
-from govnet.demo.targets import load_targets, remove_targets
+from govnet.demo.targets import remove_targets
 from govnet.inventory.models import (
     AcceptanceState,
     AccessPoint,
@@ -50,7 +50,7 @@ MARK: Final = "演示数据"
 PLAYED: Final = f"{MARK}: 演示程序会不时地短暂关闭它的端点,以便看到中断与恢复。"
 NO_PHONE: Final = "000-0000000"
 FIRST_MBPS: Final = 10
-RENT: Final = {100: Decimal(800), 1000: Decimal(3000)}
+RENT: Final = {10: Decimal(300), 100: Decimal(800), 1000: Decimal(3000)}
 CREDENTIALS: Final = {True: "SNMPv3 (演示)", False: "SNMP v2c (演示)"}
 CONTRACTS: Final = {TELECOM: "YS-2019-01", MOBILE: "YS-2019-02"}
 
@@ -59,21 +59,29 @@ class DemoError(Exception):
     """The demo data cannot be loaded or removed; the message says why and what to do."""
 
 
-def load(layout: Layout, secrets: DemoSecrets, ca_pem: str, *, with_v6: bool, force: bool) -> None:
-    """Put the demo city into the ledger, all or nothing.
+def load(
+    city: City, secrets: DemoSecrets, load_targets: Callable[[], None], *, force: bool
+) -> None:
+    """Put a demo city into the ledger, all or nothing.
+
+    Args:
+        city: units, devices and lines at the addresses of the endpoints.
+        secrets: credentials of the devices' agents.
+        load_targets: adds what is measured beside what the inventory generates.
+        force: load beside units that are not demo data, too.
 
     Raises:
         DemoError: the ledger holds somebody's own units, or one has a name of the demo's.
     """
-    city = layout.city
     with transaction.atomic():
         _refuse_real_data(city, force)
+        _remove_another_city(city)
         regions = _load_regions()
         carriers = {name: _carrier(name) for name in (TELECOM, MOBILE)}
         _load_units(city, regions)
         _load_devices(city, regions, _load_credentials(secrets))
         _load_circuits(city, carriers)
-        load_targets(layout, ca_pem, with_v6)
+        load_targets()
         load_accounts(regions[names.CITY[0]])
     bump_revision()
     log.info("demo city loaded", units=len(city.units), devices=len(city.devices))
@@ -93,6 +101,13 @@ def _refuse_real_data(city: City, force: bool) -> None:
             f"Unit {clash.code} {clash.name} of your own has a name or code of the demo's."
             " Rename it or load the demo into another GOVNET_DATA_DIR."
         )
+
+
+def _remove_another_city(city: City) -> None:
+    """A demo on other endpoints left its devices here: what nothing answers for goes."""
+    devices = Device.objects.filter(notes=PLAYED)
+    if devices.exclude(name__in=[device.name for device in city.devices]).exists():
+        _remove_objects()
 
 
 def _load_regions() -> dict[str, Region]:
@@ -154,7 +169,11 @@ def _insert(rows: Iterable[models.Model], refresh: tuple[str, ...] = (), key: st
 def _load_units(city: City, regions: dict[str, Region]) -> None:
     _insert(_unit(unit, regions[unit.region_code]) for unit in city.units)
     units = Unit.objects.in_bulk(field_name="code")
-    _insert((_access_point(unit, units[unit.code]) for unit in city.units), ("ipv4",), key="code")
+    _insert(
+        (_access_point(unit, units[unit.code]) for unit in city.units),
+        ("ipv4", "ipv6"),
+        key="code",
+    )
     _insert(
         Contact(
             unit=units[unit.code],
@@ -190,6 +209,7 @@ def _access_point(unit: PlanUnit, owner: Unit) -> AccessPoint:
         name=f"{unit.name}机房",
         unit=owner,
         ipv4=str(unit.address),
+        ipv6=str(unit.ipv6) if unit.ipv6 else None,
         opened_on=unit.opened_on,
         notes=MARK,
     )
@@ -208,13 +228,15 @@ def _load_devices(
             vendor=device.vendor,
             model=device.model,
             management_ipv4=str(device.address),
-            snmp_port=AGENT_PORT,
+            management_ipv6=str(device.ipv6) if device.ipv6 else None,
+            snmp_port=device.snmp_port,
             credential=credentials[device.v3],
             notes=PLAYED,
         )
         for device in city.devices
     ]
-    _insert(rows, ("management_ipv4", "snmp_port", "credential"), key="name")
+    addresses = ("management_ipv4", "management_ipv6")
+    _insert(rows, (*addresses, "snmp_port", "credential"), key="name")
     devices = Device.objects.in_bulk([row.name for row in rows], field_name="name")
     _insert(
         Port(
@@ -319,7 +341,7 @@ def ensure_user(password: str) -> None:
         user.save(update_fields=["password"])
 
 
-def remove(city: City) -> None:
+def remove() -> None:
     """Take the demo city out of the ledger; what is not demo data stays.
 
     Raises:
@@ -327,7 +349,8 @@ def remove(city: City) -> None:
     """
     try:
         with transaction.atomic():
-            _remove_objects(city)
+            _remove_objects()
+            get_user_model().objects.filter(username=USER).delete()
     except ProtectedError as error:
         mine = ", ".join(sorted(str(item) for item in list(error.protected_objects)[:5]))
         raise DemoError(
@@ -337,11 +360,11 @@ def remove(city: City) -> None:
     log.info("demo city removed")
 
 
-def _remove_objects(city: City) -> None:
+def _remove_objects() -> None:
     remove_accounts()
     remove_targets()
-    Circuit.objects.filter(number__in=_numbers(city), notes=MARK).delete()
-    Device.objects.filter(name__in=[device.name for device in city.devices]).delete()
+    Circuit.objects.filter(notes=MARK).delete()
+    Device.objects.filter(notes=PLAYED).delete()
     AccessPoint.objects.filter(unit__demo=True, notes=MARK).delete()
     Unit.objects.filter(demo=True).delete()
     Credential.objects.filter(name__in=CREDENTIALS.values()).delete()
@@ -352,4 +375,3 @@ def _remove_objects(city: City) -> None:
             models.Q(children__isnull=False) | models.Q(units__isnull=False)
         ).exists():
             mine.delete()
-    get_user_model().objects.filter(username=USER).delete()

@@ -24,14 +24,13 @@ import structlog
 from govnet.demo.dns_server import NameServer
 from govnet.demo.faults import Fault, played_faults
 from govnet.demo.layout import (
-    AGENT_PORT,
     BANNER,
     DNS_PORT,
     LOOPBACK_V6,
     MANAGEMENT_PORT,
     Layout,
 )
-from govnet.demo.plan import PlanDevice, PlanUnit
+from govnet.demo.plan import AGENT_PORT, PlanDevice, PlanUnit
 from govnet.runtime.logs import configure_logging
 from govnet.runtime.supervisor import Child, Program, StartError, Timing, end_with_supervisor
 

@@ -11,14 +11,13 @@ from typing import Final
 from govnet.demo import snmp_agent
 from govnet.demo.certificates import Authority
 from govnet.demo.layout import (
-    AGENT_PORT,
     LOOPBACK_V6,
     DemoSecrets,
     Layout,
     demo_secrets,
     write_private,
 )
-from govnet.demo.plan import PlanApplication, PlanDevice, PlanPort
+from govnet.demo.plan import AGENT_PORT, PlanApplication, PlanDevice, PlanPort
 
 SYS_OBJECT_ID: Final = {
     "huawei": "1.3.6.1.4.1.2011.2.62.2.3",

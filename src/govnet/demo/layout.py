@@ -12,7 +12,6 @@ from typing import Final
 
 from govnet.demo.plan import DEFAULT_NETWORK, City
 
-AGENT_PORT: Final = 1161
 MANAGEMENT_PORT: Final = 8022
 DNS_PORT: Final = 1053
 PORTAL_PORT: Final = 8443

@@ -10,12 +10,14 @@ import random
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Final, Literal
 
 from govnet.demo import names
 
 SEED: Final = 430600
+AGENT_PORT: Final = 1161
+"""UDP port of the agents on loopback addresses: below 1024 needs root."""
 DEFAULT_NETWORK: Final = IPv4Network("127.59.0.0/16")
 
 FIRST_STAGE: Final = date(2011, 6, 1)
@@ -56,6 +58,7 @@ class PlanUnit:
     mbps: int
     in_peak_mbps: float
     out_peak_mbps: float
+    ipv6: IPv6Address | None = None
 
     @property
     def circuit_number(self) -> str:
@@ -95,13 +98,15 @@ class PlanDevice:
 
     name: str
     layer: Layer
-    vendor: Literal["huawei", "h3c", "ruijie"]
+    vendor: Literal["huawei", "h3c", "ruijie", "net-snmp"]
     model: str
     region_code: str
     address: IPv4Address
     v3: bool
     area: int = 0
     unit_code: str = ""
+    ipv6: IPv6Address | None = None
+    snmp_port: int = AGENT_PORT
     ports: list[PlanPort] = field(default_factory=list)
 
     def add_port(

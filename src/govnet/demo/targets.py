@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,7 +43,12 @@ def load_targets(layout: Layout, ca_pem: str, with_v6: bool) -> None:
         device__name__in=[device.name for device in layout.city.devices],
         state__checked_at=None,
     ).update(interval_s=SNMP_INTERVAL_S)
-    for wanted in (*_applications(layout, ca_pem, with_v6), *_ports(layout), *_references()):
+    save_targets((*_applications(layout, ca_pem, with_v6), *_ports(layout), *_references()))
+
+
+def save_targets(targets: Iterable[Wanted]) -> None:
+    """Make or refresh the demo's own targets, and give new ones their state rows."""
+    for wanted in targets:
         _save(wanted)
     ensure_rows()
 

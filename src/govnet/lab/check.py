@@ -134,7 +134,7 @@ def _snmp(twin: Twin) -> Iterator[Finding]:
             for node in agents
         }
         answers = _ask_all(twin, commands)
-        lost = [node.name for node in agents if answers[node.name] != [node.title]]
+        lost = [node.name for node in agents if answers[node.name] != [node.system_name]]
         yield _compare(what, commands, lost)
 
 
@@ -184,7 +184,7 @@ def _lldp(twin: Twin) -> Finding:
     speakers = {node.name for node in twin.city.nodes if node.agent or node.routes}
     expected = {
         node.name: Counter(
-            twin.city.by_name[far.node].title
+            twin.city.by_name[far.node].system_name
             for _, far, _ in twin.city.plugs(node.name)
             if far.node in speakers
         )

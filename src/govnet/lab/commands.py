@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from govnet.cli import app, setup_django
+from govnet.config import Config, get_config
+from govnet.demo.layout import USER, demo_secrets
 from govnet.lab.description import DescriptionError, read
 from govnet.lab.plan import (
     DEFAULT_UNITS,
@@ -19,6 +21,8 @@ from govnet.lab.plan import (
     describe,
     with_slow_lines,
 )
+from govnet.lab.twin import Twin, TwinError
+from govnet.runtime.logs import configure_logging
 
 lab = typer.Typer(help="A working copy of a city network in network namespaces.")
 app.add_typer(lab, name="lab")
@@ -76,8 +80,6 @@ def up(
     ] = None,
 ) -> None:
     """Build a twin and leave it running; it needs root, and touches nothing outside itself."""
-    from govnet.lab.twin import Twin, TwinError
-
     try:
         city = read(file) if file else describe(_lines(units, from_ledger=ledger), name)
         times = Twin(city).up()
@@ -105,7 +107,6 @@ def down(name: Name = "city") -> None:
 def check(name: Name = "city") -> None:
     """Ask every protocol of every node of a twin; the exit code is 0 when all answer."""
     from govnet.lab import check as checking
-    from govnet.lab.twin import Twin, TwinError
 
     try:
         findings = list(checking.check(Twin.running(name)))
@@ -119,3 +120,93 @@ def check(name: Name = "city") -> None:
     Console().print(table)
     if not checking.is_complete(findings):
         raise typer.Exit(1)
+
+
+@lab.command()
+def serve(
+    name: Name = "city",
+    force: Annotated[
+        bool, typer.Option("--force", help="Load even beside units that are not demo data.")
+    ] = False,
+    load_only: Annotated[
+        bool, typer.Option("--load-only", help="Prepare and load the ledger, start nothing.")
+    ] = False,
+) -> None:
+    """Run GovNet in the operations room of a twin that is up; its pages are reachable outside."""
+    from govnet.lab.inside import run_inside
+    from govnet.runtime.locks import AlreadyRunningError, only_one
+    from govnet.runtime.supervisor import StartError
+
+    configure_logging("lab")
+    config = get_config()
+    load = ("lab", "serve", "--name", name, "--load-only", *(("--force",) if force else ()))
+    try:
+        twin = Twin.running(name)
+        if load_only:
+            _load(config, twin, force)
+            return
+        with only_one(config.data_dir, "up"):
+            run_inside(config, twin, load, lambda url: _announce(config, url))
+    except (TwinError, StartError, AlreadyRunningError) as error:
+        raise _refuse(error) from error
+
+
+def _load(config: Config, twin: Twin, force: bool) -> None:
+    setup_django()
+    from govnet.demo import data
+    from govnet.lab import ledger
+    from govnet.runtime import prepare
+
+    prepare.migrate()
+    prepare.collect_static()
+    try:
+        ledger.load(twin, force=force)
+    except data.DemoError as error:
+        raise _refuse(error) from error
+    data.ensure_user(demo_secrets(config.data_dir / "demo").password)
+
+
+def _announce(config: Config, url: str) -> None:
+    password = demo_secrets(config.data_dir / "demo").password
+    typer.echo(f"\n  {url}\n  user: {USER}    password: {password}\n  Ctrl-C stops it\n")
+
+
+@lab.command()
+def status() -> None:
+    """Say which twins are up and what of them does not run; the exit code is 0 when all does."""
+    from govnet.lab.twin import built
+
+    table = Table("", "twin", "nodes", "cables", "processes", "memory", "does not run")
+    complete = True
+    for name in built():
+        twin = Twin.running(name)
+        dead = [f"{node} {daemon}" for node, daemon in twin.dead_daemons()]
+        complete = complete and not dead
+        counts = (len(twin.city.nodes), len(twin.city.cables), _processes(twin))
+        few = ", ".join(dead[:4]) + (" …" if len(dead) > 4 else "")
+        sign = "[red]✖[/red]" if dead else "[green]●[/green]"
+        table.add_row(sign, name, *map(str, counts), f"{twin.memory_mib():.0f} MiB", few)
+    Console().print(table)
+    if not complete:
+        raise typer.Exit(1)
+
+
+def _processes(twin: Twin) -> int:
+    return sum(len(pids) for found in twin.processes().values() for pids in found.values())
+
+
+@lab.command("exec", context_settings={"ignore_unknown_options": True})
+def execute(
+    node: Annotated[str, typer.Argument(help="Which node, for example core1.")],
+    command: Annotated[list[str], typer.Argument(help="The command, for example vtysh.")],
+    name: Name = "city",
+) -> None:
+    """Run a command on a node, as if sitting at it: ``govnet lab exec core1 vtysh``."""
+    from govnet.lab import kernel
+
+    try:
+        twin = Twin.running(name)
+        room = twin.room(twin.node(node))
+        kernel.become(twin.namespace(node), node, room.views, command)
+    except (TwinError, OSError) as error:
+        raise _refuse(error) from error

@@ -64,7 +64,7 @@ class Node(_Part):
 
     Attributes:
         name: ASCII host name, short; unique.
-        title: name in the ledger and in SNMP's sysName.
+        title: name for people: of the unit, or of the device.
         role: decides the daemons.
         ipv4: loopback address that the node is managed by; None for hosts without one.
         ipv6: the same.
@@ -85,6 +85,11 @@ class Node(_Part):
     unit_code: str = ""
     region_code: str = ""
     area: int = 0
+
+    @property
+    def system_name(self) -> str:
+        """What its agent calls it (sysName, LLDP), and its device's name in the ledger."""
+        return f"{self.title}接入设备" if self.role is Role.UNIT else self.title
 
     @property
     def routes(self) -> bool:

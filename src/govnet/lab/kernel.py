@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 NAMESPACES: Final = Path("/run/netns")
 CLONE_NEWNS: Final = 0x00020000
@@ -183,19 +183,51 @@ def in_room(
         raise OSError(f"the processes of {namespace} could not be started")
 
 
+def become(namespace: str, hostname: str, views: dict[str, Path], argv: list[str]) -> NoReturn:
+    """Turn this process into a command that runs in a node's own view of the machine.
+
+    Raises:
+        OSError: there is no such command or namespace.
+    """
+    _enter_room(namespace, hostname, views)
+    os.chdir("/run")
+    os.execvp(argv[0], argv)  # noqa: S606  # who may do this is root already
+
+
 def _enter_room(namespace: str, hostname: str, views: dict[str, Path]) -> None:
     move_into(namespace)
-    _checked(_libc.unshare(CLONE_NEWNS | CLONE_NEWUTS), "unshare")
+    _checked(_libc.unshare(CLONE_NEWUTS), "unshare")
     name = hostname.encode()
     _checked(_libc.sethostname(name, len(name)), "sethostname")
-    _mount(b"none", b"/", b"", MS_REC | MS_PRIVATE, b"")
+    _own_mounts()
     devices = [os.open(f"/dev/{name}", os.O_PATH) for name in NODEV_FREE]
+    _cover(views)
+    _own_devices(dict(zip(NODEV_FREE, devices, strict=True)))
+    for descriptor in devices:
+        os.close(descriptor)
+
+
+def see_instead(views: dict[str, Path]) -> None:
+    """Let this process, which has no threads yet, and its children see other files.
+
+    Args:
+        views: what of the machine ("/etc/hosts") and what is seen there instead.
+    """
+    _own_mounts()
+    _cover(views)
+
+
+def _own_mounts() -> None:
+    _checked(_libc.unshare(CLONE_NEWNS), "unshare")
+    _mount(b"none", b"/", b"", MS_REC | MS_PRIVATE, b"")
+
+
+def _cover(views: dict[str, Path]) -> None:
+    # All are opened before the first is covered: they may lie below each other.
     sources = {seen: os.open(instead, os.O_PATH) for seen, instead in views.items()}
     for seen, source in sources.items():
         _mount(f"/proc/self/fd/{source}".encode(), seen.encode(), b"", MS_BIND, b"")
-    _own_devices(dict(zip(NODEV_FREE, devices, strict=True)))
-    for descriptor in (*devices, *sources.values()):
-        os.close(descriptor)
+        os.close(source)
 
 
 def _own_devices(devices: dict[str, int]) -> None:

@@ -85,6 +85,16 @@ class Twin:
         """Network namespace of a node."""
         return self.city.namespace(node)
 
+    def node(self, name: str) -> Node:
+        """A node by its name.
+
+        Raises:
+            TwinError: there is none.
+        """
+        if name not in self.city.by_name:
+            raise TwinError(f"The twin {self.city.name!r} has no node {name!r}.")
+        return self.city.by_name[name]
+
     def room(self, node: Node) -> Room:
         """The files of a node."""
         secrets = demo_secrets(self.directory)
@@ -261,6 +271,15 @@ class Twin:
                 node.setdefault(name, []).append(pid)
         return found
 
+    def memory_mib(self) -> float:
+        """Memory of all its processes, shared pages counted in parts (PSS)."""
+        kib = 0
+        for pid in kernel.processes_in(self.city.namespaces):
+            with suppress(OSError):
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+                kib += int(text.partition("\nPss:")[2].split()[0])
+        return kib / 1024
+
     def dead_daemons(self) -> list[tuple[str, str]]:
         """(node, daemon) of what should run and does not."""
         running = self.processes()
@@ -276,6 +295,11 @@ def _run(argv: tuple[str, ...], log: IO[bytes]) -> None:
     subprocess.run(  # noqa: S603  # the twin's own commands
         argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False, cwd="/run"
     )
+
+
+def built() -> list[str]:
+    """Names of the twins on this machine."""
+    return sorted(path.parent.name for path in STATE.glob("*/twin.yaml"))
 
 
 def refuse_without_privileges() -> None:

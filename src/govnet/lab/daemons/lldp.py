@@ -19,7 +19,7 @@ def daemons(room: Room) -> Iterator[Daemon]:
     ipv4, ipv6 = room.city.address_of(node.name)
     room.write(
         "lldpd.conf",
-        f'configure system hostname "{node.title}"\n'
+        f'configure system hostname "{node.system_name}"\n'
         f"configure lldp tx-interval {SEND_S}\n"
         "configure lldp portidsubtype ifname\n"
         f"configure system ip management pattern {ipv4},{ipv6}\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from govnet.demo.certificates import Authority
 from govnet.lab.daemons.base import Daemon, Room
 from govnet.lab.description import Role
 
@@ -56,6 +55,8 @@ def daemons(room: Room) -> Iterator[Daemon]:
     """The web server of the portal."""
     if room.node.role is not Role.PORTAL:
         return
+    from govnet.demo.certificates import Authority  # cryptography is slow to import
+
     authority = Authority()
     ipv4, ipv6 = room.city.address_of(room.node.name)
     for name, days in (("portal", VALID_DAYS), ("expired", -1)):  # the latter for a fault

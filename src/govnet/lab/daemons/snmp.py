@@ -55,7 +55,7 @@ def _configuration(room: Room) -> str:
         f"rocommunity6 {secrets.community}",
         f'createUser {secrets.v3_user} SHA-256 "{secrets.auth_key}" AES "{secrets.priv_key}"',
         f"rouser {secrets.v3_user} priv",
-        f"sysName {node.title}",
+        f"sysName {node.system_name}",
         f"sysDescr {node.role} of a GovNet city twin (net-snmp)",
         f"sysLocation {node.region_code or 'city'}",
         "sysContact lab",

@@ -1,0 +1,134 @@
+"""A twin is built, every protocol of it answers, GovNet measures it, and nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from govnet.lab import kernel
+from govnet.lab.description import Role
+from tests.e2e.conftest import UNITS
+from tests.e2e.twins import City, a_twin, left_of, require_twin
+from tests.running import installation, until
+
+OWN_TWIN = """
+import sys, time
+from pathlib import Path
+from govnet.lab.inside import own_twin
+from govnet.lab.plan import demo_lines, describe
+with own_twin(Path(sys.argv[1]), lambda name: describe(demo_lines(1), name)) as twin:
+    print(twin.city.name, flush=True)
+    time.sleep(120)
+"""
+
+
+def test_every_unit_is_measured_on_both_versions_of_ip(city: City) -> None:
+    city.wait_for(lambda states: set(states.values()) == {"up"}, 90)
+    names = set(city.states())
+    for node in city.twin.city.of_role(Role.UNIT):
+        assert {f"{node.title}机房 ICMP", f"{node.title}机房 ICMPv6"} <= names
+    addresses = {address for (address,) in city.govnet.rows("SELECT address FROM monitor_target")}
+    for node in city.twin.city.of_role(Role.UNIT):
+        assert {str(address) for address in city.twin.city.address_of(node.name)} <= addresses
+    assert len(city.twin.city.of_role(Role.UNIT)) == UNITS
+
+
+def test_the_ledger_knows_the_ports_and_rates_of_the_twin(city: City) -> None:
+    speeds = dict(
+        city.govnet.rows(
+            "SELECT c.number, b.mbps FROM inventory_circuit c"
+            " JOIN inventory_bandwidthchange b ON b.circuit_id = c.id ORDER BY b.effective_on"
+        )
+    )
+    for cable in city.twin.city.cables:
+        if city.twin.city.by_name[cable.a.node].role is Role.UNIT:
+            assert speeds[cable.name] == cable.mbps
+    measured = "SELECT count(*) FROM monitor_portstate WHERE speed_mbps IN (10, 100, 1000)"
+    until(lambda: city.govnet.rows(measured)[0][0] > 60, 120, "speeds of ports", city.explain)
+
+
+def test_every_protocol_of_every_node_answers(city: City) -> None:
+    done = city.govnet.run("lab", "check", "--name", city.twin.city.name, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✖" not in done.stdout
+
+
+def test_a_dead_daemon_is_found_and_named(city: City) -> None:
+    (pid,) = city.twin.processes()["resolver"]["dnsmasq"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: city.twin.dead_daemons() == [("resolver", "dnsmasq")], 5, "its end")
+    city.twin.start("resolver", city.twin.daemons("resolver"))
+    assert city.twin.dead_daemons() == []
+
+
+def test_it_is_built_once(city: City) -> None:
+    name = city.twin.city.name
+    done = city.govnet.run("lab", "up", "--name", name, "--units", "1", check=False)
+    assert (done.returncode, "runs already" in done.stderr) == (1, True)
+    assert city.twin.unreachable(5) == set()
+
+
+def test_nothing_of_it_touches_the_machine(city: City) -> None:
+    interfaces = {end.interface for cable in city.twin.city.cables for end in cable.ends}
+    assert interfaces.isdisjoint(name for _, name in socket.if_nameindex())
+    for node in city.twin.city.nodes:
+        with kernel.inside(city.twin.namespace(node.name)):
+            own = {end.interface for end, _, _ in city.twin.city.plugs(node.name)}
+            there = subprocess.check_output(["ip", "-o", "link"], text=True)
+            names = {line.split(": ")[1].split("@")[0] for line in there.splitlines()}
+            assert own <= names
+            assert not {name for name in names - own if name.startswith(("eth", "en", "veth"))}
+
+
+def test_two_coexist_and_what_was_killed_leaves_nothing(city: City, tmp_path: Path) -> None:
+    site, name = installation(tmp_path), f"o{os.getpid()}"
+    with a_twin(site, name, 2) as other:
+        assert other.unreachable(5) == set()
+        assert city.twin.unreachable(5) == set()
+        for processes in other.processes().values():
+            for command in ("python", "python3", "zebra", "snmpd"):
+                for pid in processes.get(command, ()):
+                    os.kill(pid, signal.SIGKILL)
+    assert left_of(name) == []
+    assert city.twin.dead_daemons() == []
+    assert city.twin.unreachable(5) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_installations_own_twin_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    require_twin()
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWN_TWIN, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    name = process.stdout.readline().strip()
+    try:
+        assert left_of(name)
+    finally:
+        process.send_signal(number)
+        process.wait(20)
+    until(lambda: left_of(name) == [], 20, "everything gone")
+
+
+def test_the_demo_city_of_163_units_runs_in_a_twin(tmp_path: Path) -> None:
+    require_twin()
+    site = installation(tmp_path)
+    process = site.start("demo")
+    believed = City(None, site, process)  # type: ignore[arg-type]  # the demo builds its own
+    try:
+        until(lambda: "process started" in site.log_tail(), 180, "a start", site.log_tail)
+        until(lambda: site.status()["ok"], 180, "every process ok", site.log_tail)
+        believed.wait_for(lambda states: list(states.values()).count("up") > 2 * 163, 90)
+        assert "twin" in site.log_path.read_text(encoding="utf-8")
+        name = kernel.names("gn-demo")[0].split("-")[1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    assert process.returncode == 0
+    assert left_of(name) == []
