@@ -157,7 +157,7 @@ def _load(config: Config, twin: Twin, force: bool) -> None:
     from govnet.lab import ledger
     from govnet.runtime import prepare
 
-    prepare.migrate()
+    prepare.migrate(config)
     prepare.collect_static()
     try:
         ledger.load(twin, force=force)
