@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -25,6 +27,7 @@ from govnet.engine.snmp.model import DevicePoll, SnmpDevice
 from govnet.engine.snmp.poll import SnmpPoller
 from govnet.engine.snmp.rates import CounterHistory
 from govnet.engine.state import Change, Moment, StateTracker, StoredState
+from govnet.inventory.services import Interfaces, bind_ports
 from govnet.monitor import services
 from govnet.monitor.generate import sync_targets
 from govnet.monitor.watched import Watched, load
@@ -75,6 +78,7 @@ class Engine:
         self._watched = Watched()
         self._ports = PortIndex({})
         self._polls: dict[int, DevicePoll] = {}
+        self._interfaces: dict[int, Interfaces] = {}
         self._whole: set[int] = set()
         self._revision = -1
         self._followed_at = -FULL_PASS_S
@@ -139,7 +143,7 @@ class Engine:
         due = time.monotonic() >= self._followed_at + FULL_PASS_S
         if revision == self._revision and not due:
             return
-        watched = await self._journal.ask(_sync_and_load)
+        watched = await self._journal.ask(partial(_sync_and_load, dict(self._interfaces)))
         self._revision, self._followed_at = revision, time.monotonic()
         if watched != self._watched:
             self._adopt(watched)
@@ -153,6 +157,7 @@ class Engine:
         for device_id in gone:
             self._poller.forget(device_id)
             self._history.forget(device_id)
+            self._interfaces.pop(device_id, None)
         ids = {target.id for target in watched.targets}
         new = ids - {target.id for target in self._watched.targets}
         self._watched = watched
@@ -217,6 +222,10 @@ class Engine:
         """Turn the polls since the last time into rates, all at once: that is far cheaper."""
         polls = list(self._polls.values())
         self._polls.clear()
+        for poll in polls:
+            if poll.inventory_fresh and (table := poll.interfaces) is not None:
+                indices = table.if_index.tolist()
+                self._interfaces[poll.device_id] = Interfaces.of(indices, table.name, table.alias)
         deltas = self._history.deltas(*polls)
         self._samples.add_polls(deltas)
         self._journal.readings(device_readings(polls, deltas), port_readings(deltas, self._ports))
@@ -299,7 +308,10 @@ class Engine:
         )
 
 
-def _sync_and_load() -> Watched:
+def _sync_and_load(interfaces: Mapping[int, Interfaces]) -> Watched:
+    """Bring the ledger's ports and the targets in line with what there is, and read them."""
+    if bound := bind_ports(interfaces):
+        log.info("ports found on their devices", ports=bound)
     sync_targets()
     return load()
 
