@@ -7,7 +7,7 @@ from govnet.sla import exclusion_pages, pages
 
 app_name = "sla"
 urlpatterns = [
-    path("", pages.overview, name="overview"),
+    path("availability/", pages.overview, name="overview"),
     path("objects/<slug:kind>/<int:pk>/", pages.object_page, name="object"),
     path("objects/<slug:kind>/<int:pk>/xlsx/", pages.object_workbook, name="object_workbook"),
     path("statements/", pages.statement_list, name="statement_list"),
