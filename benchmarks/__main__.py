@@ -15,7 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ALL = ("icmp", "snmp", "telemetry", "pages", "audit", "availability", "topology", "idle")
+ALL = (
+    "icmp",
+    "snmp",
+    "telemetry",
+    "flows",
+    "pages",
+    "audit",
+    "availability",
+    "topology",
+    "idle",
+)
 OUT = Path(__file__).parent / "out"
 VERDICTS = frozenset({"PASS", "FAIL", "NOT MEASURED"})
 

@@ -68,6 +68,19 @@ class Config(BaseSettings):
     engine_health_port: Port = 18124
     worker_health_port: Port = 18125
     web_health_port: Port = 18126
+    receiver_health_port: Port = 18127
+    receiver_hosts: list[str] = Field(
+        default_factory=lambda: ["127.0.0.1", "::1"],
+        description="addresses that flows, logs and traps are received on; 0.0.0.0 and :: for all",
+    )
+    netflow_ports: list[Port] = Field(default_factory=lambda: [2055, 4739])
+    sflow_port: Port = 6343
+    receiver_buffer_mib: int = Field(
+        default=32, ge=1, le=256, description="receive buffer asked of the kernel, each socket"
+    )
+    receiver_queue_mib: int = Field(
+        default=48, ge=4, le=1024, description="datagrams that wait for decoding, each protocol"
+    )
     allowed_hosts: list[str] = Field(default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"])
     csrf_trusted_origins: list[str] = Field(default_factory=list)
     trusted_proxies: list[IPvAnyNetwork] = Field(
@@ -134,6 +147,7 @@ class Config(BaseSettings):
     @model_validator(mode="after")
     def _ports_are_distinct(self) -> Self:
         names = ["web_port", "engine_health_port", "worker_health_port", "web_health_port"]
+        names += ["receiver_health_port"]
         names += ["store_port"] if self.embedded_store else []
         used: dict[int, str] = {}
         for name in names:

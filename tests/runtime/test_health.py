@@ -45,7 +45,13 @@ def test_a_process_with_something_wrong_is_not_ok_and_says_what() -> None:
 def test_a_process_that_does_not_answer_is_failed_with_the_reason(tmp_path: Path) -> None:
     ports = {
         name: free_port()
-        for name in ("store_port", "web_health_port", "engine_health_port", "worker_health_port")
+        for name in (
+            "store_port",
+            "web_health_port",
+            "engine_health_port",
+            "worker_health_port",
+            "receiver_health_port",
+        )
     }
     config = Config(data_dir=tmp_path, **ports)  # type: ignore[arg-type]
     with serving_health("web", config.web_health_port, Condition):

@@ -61,6 +61,23 @@ JOBS = (
         ),
     ),
     Job(
+        _("Traffic"),
+        (
+            Entry(
+                _("Flow exporters"),
+                "broadcast",
+                "traffic:flowexporter_list",
+                "traffic.view_flowexporter",
+            ),
+            Entry(
+                _("Address blocks"),
+                "sitemap",
+                "traffic:addressblock_list",
+                "traffic.view_addressblock",
+            ),
+        ),
+    ),
+    Job(
         _("Monitoring"),
         (
             Entry(_("Targets"), "target", "dashboards:target_list", "monitor.view_target"),

@@ -21,12 +21,14 @@ NAMES: dict[str, str | Promise] = {
     "store": _("Data store"),
     "web": _("Web server"),
     "engine": _("Measuring engine"),
+    "receiver": _("Receiver of flows"),
     "worker": _("Background worker"),
 }
 # Worst first: the banner says what follows from the first that fails.
 WHAT_STOPS: dict[str, str | Promise] = {
     "engine": _("nothing is measured, so no state on these pages is current"),
     "store": _("charts and history are missing; new samples wait on disk"),
+    "receiver": _("flows are lost: what devices send now is counted nowhere"),
     "worker": _("imports and reports wait"),
     "web": _("pages may be slow or missing"),
 }
@@ -39,6 +41,10 @@ IMPAIRED: dict[str, tuple[str | Promise, str | Promise]] = {
     "spool_failing": (
         _("Samples cannot be put on disk"),
         _("they wait in memory; states stay current, a stop now would lose samples"),
+    ),
+    "not_listening": (
+        _("A receiving port cannot be opened"),
+        _("what devices send to it is lost; states stay current"),
     ),
     "set_aside": (
         _("Samples were set aside"),

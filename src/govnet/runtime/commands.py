@@ -83,7 +83,7 @@ def _leave(code: int) -> NoReturn:
 
 @app.command()
 def up() -> None:
-    """Run everything: prepare the installation, then keep store, web, engine and worker going."""
+    """Run everything: prepare the installation, then keep all its processes going."""
     from govnet.runtime.supervisor import StartError, supervise
 
     configure_logging("up")
@@ -118,6 +118,15 @@ def engine() -> None:
     from govnet.runtime.engine import run_engine
 
     _run_process("engine", run_engine)
+
+
+@app.command()
+def receiver() -> None:
+    """Run the receiver of flows alone."""
+    setup_django()
+    from govnet.runtime.receiver import run_receiver
+
+    _run_process("receiver", run_receiver)
 
 
 @app.command()

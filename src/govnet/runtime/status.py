@@ -21,6 +21,7 @@ def health_urls(config: Config) -> dict[str, str]:
     ports = {
         "web": config.web_health_port,
         "engine": config.engine_health_port,
+        "receiver": config.receiver_health_port,
         "worker": config.worker_health_port,
     }
     urls = {name: f"http://{LOOPBACK}:{port}/healthz" for name, port in ports.items()}

@@ -31,6 +31,7 @@ _SIMPLE: Final = {
     "String": pa.string(),
     "LowCardinality(String)": pa.string(),
     "DateTime64(3, 'UTC')": pa.timestamp("ms", tz="UTC"),
+    "IPv6": pa.binary(16),
 }
 
 
@@ -84,6 +85,8 @@ def _array(table: str, field: pa.Field, values: ColumnData) -> pa.Array:
             return _from_numpy(field.type, _milliseconds(values))
         if pa.types.is_string(field.type):
             return _strings(values)
+        if pa.types.is_fixed_size_binary(field.type):
+            return _addresses(field, values)
         return _numbers(field, values)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{table}.{field.name}: {error}") from error
@@ -95,6 +98,13 @@ def _from_numpy(
     bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
     values = pa.py_buffer(np.ascontiguousarray(data))
     return pa.Array.from_buffers(kind, len(data), [bitmap, values])
+
+
+def _addresses(field: pa.Field, values: ColumnData) -> pa.Array:
+    given = np.asarray(values)
+    if given.dtype.itemsize != field.type.byte_width:
+        raise ValueError(f"{field.type.byte_width} octets expected, got {given.dtype}")
+    return _from_numpy(field.type, given)
 
 
 def _strings(values: ColumnData) -> pa.Array:
@@ -112,6 +122,8 @@ def _numbers(field: pa.Field, values: ColumnData) -> pa.Array:
         given = np.array([np.nan if value is None else value for value in given], np.float64)
     if given.dtype.kind not in "biuf":
         raise ValueError(f"numbers expected, got {given.dtype}")
+    if given.dtype == field.type.to_pandas_dtype() and given.dtype.kind in "iu":
+        return _from_numpy(field.type, given)
     missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(len(given), np.bool_)
     if missing.any() and not field.nullable:
         raise ValueError(f"{int(missing.sum())} values are missing")

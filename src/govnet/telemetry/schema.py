@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised by one with every change below; ``tests/telemetry/schemas`` keeps each past state."""
 
 DEDUPLICATION_WINDOW = 10_000
@@ -174,6 +174,10 @@ class Family:
         measures: what the rollups keep.
         ttl_days: how long raw samples are kept.
         rollups: the resolutions.
+        raw_order: key columns that the raw table is sorted by, when not by all of them.
+        rolled: the keys of the rollups, when not all of them.
+        cascade: feed the coarser rollups from the finest, not from the raw rows: for a table of
+            so many rows that grouping each of them thrice would be most of the insert's cost.
     """
 
     name: str
@@ -182,6 +186,9 @@ class Family:
     measures: tuple[Measure, ...]
     ttl_days: int = 35
     rollups: tuple[Rollup, ...] = STANDARD_ROLLUPS
+    raw_order: tuple[str, ...] = ()
+    rolled: tuple[str, ...] = ()
+    cascade: bool = False
     _by_name: dict[str, Measure] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -207,16 +214,20 @@ class Family:
 
     def raw_table(self) -> Table:
         """The raw table."""
-        order = (*self.key_names, "ts")
+        order = (*(self.raw_order or self.key_names), "ts")
         return Table(self.name, self.columns, order, "toYYYYMMDD(ts)", self.ttl_days)
+
+    def rolled_keys(self) -> tuple[Column, ...]:
+        """The keys of the rollups."""
+        return tuple(key for key in self.keys if not self.rolled or key.name in self.rolled)
 
     def rollup_table(self, rollup: Rollup) -> Table:
         """The table of one resolution."""
         ts = Column("ts", "DateTime('UTC')", "DoubleDelta, ZSTD(1)")
         return Table(
             name=self.name + rollup.suffix,
-            columns=(ts, *self.keys, *(measure.column() for measure in self.measures)),
-            order_by=(*self.key_names, "ts"),
+            columns=(ts, *self.rolled_keys(), *(measure.column() for measure in self.measures)),
+            order_by=(*(key.name for key in self.rolled_keys()), "ts"),
             partition_by=rollup.partition_by,
             ttl_days=rollup.ttl_days,
             engine="AggregatingMergeTree",
@@ -224,14 +235,20 @@ class Family:
 
     def rollup_view(self, rollup: Rollup) -> View:
         """The view that feeds one resolution."""
-        keys = ", ".join(self.key_names)
-        measures = ",\n    ".join(f"{m.over(raw=True)} AS {m.name}" for m in self.measures)
+        keys = ", ".join(key.name for key in self.rolled_keys())
+        raw = not self.cascade or rollup is self.rollups[0]
+        source = self.name if raw else self.name + self.rollups[0].suffix
+        names = ", ".join(m.name for m in self.measures)
+        measures = ",\n    ".join(f"{m.over(raw=raw)} AS {m.name}" for m in self.measures)
+        if not raw:  # a measure must not refer to itself
+            names = ", ".join(f"{m.name}_ AS {m.name}" for m in self.measures)
+            measures = ",\n    ".join(f"{m.over(raw=raw)} AS {m.name}_" for m in self.measures)
         # The bucket has its own name: called "ts" it would shadow the raw column.
         select = (
-            f"SELECT bucket AS ts, {keys},\n    {', '.join(m.name for m in self.measures)}\n"
+            f"SELECT bucket AS ts, {keys},\n    {names}\n"
             f"FROM (\n    SELECT toStartOfInterval(toDateTime(ts, 'UTC'), "
             f"toIntervalSecond({rollup.seconds}), 'UTC') AS bucket, {keys},\n    {measures}\n"
-            f"    FROM {self.name}\n    GROUP BY bucket, {keys}\n)"
+            f"    FROM {source}\n    GROUP BY bucket, {keys}\n)"
         )
         return View(f"{self.name}{rollup.suffix}_mv", self.name + rollup.suffix, select)
 
@@ -242,6 +259,66 @@ class Family:
     def views(self) -> tuple[View, ...]:
         """One view per rollup."""
         return tuple(self.rollup_view(rollup) for rollup in self.rollups)
+
+
+@dataclass(frozen=True)
+class Extract(Family):
+    """Rollups of another family's raw rows by other keys; it has no raw table of its own.
+
+    Keys of which there may be millions (addresses) cannot all be kept for years. So the extract
+    may have *leaders*: of each inserted block and bucket the largest rows keep their ``named``
+    key, the others are summed up with that key empty. Totals stay exact, and a leader's own
+    figure is too small at most by what it moved in blocks in which it was not among the leaders.
+
+    Attributes:
+        source: the family whose raw rows are rolled up.
+        named: the address that is emptied outside of the leaders; empty: all rows are kept.
+        expression: what it is in the source's columns.
+        rank_by: the measure that ranks.
+        leaders: how many rows of a bucket keep their address.
+    """
+
+    source: str = ""
+    named: str = ""
+    expression: str = ""
+    rank_by: str = ""
+    leaders: int = 1_000
+
+    def tables(self) -> tuple[Table, ...]:
+        """The rollups alone."""
+        return tuple(self.rollup_table(rollup) for rollup in self.rollups)
+
+    def rollup_view(self, rollup: Rollup) -> View:
+        """The finest is made from the source's raw rows, the others from the finest."""
+        if rollup is not self.rollups[0]:
+            return super().rollup_view(rollup)
+        keys = ", ".join(self.key_names)
+        measures = ", ".join(f"{m.over(raw=True)} AS {m.name}" for m in self.measures)
+        given = ", ".join(
+            f"{self.expression} AS {name}" if name == self.named else name
+            for name in self.key_names
+        )
+        grouped = (
+            f"SELECT bucket AS ts, {keys}, {', '.join(m.name for m in self.measures)}\nFROM (\n"
+            f"    SELECT toStartOfInterval(toDateTime(ts, 'UTC'), "
+            f"toIntervalSecond({rollup.seconds}), 'UTC') AS bucket, {given},\n    {measures}\n"
+            f"    FROM {self.source}\n    GROUP BY bucket, {keys}\n)"
+        )
+        select = self._leaders(grouped) if self.named else grouped
+        return View(f"{self.name}{rollup.suffix}_mv", self.name + rollup.suffix, select)
+
+    def _leaders(self, grouped: str) -> str:
+        keys = ", ".join(name for name in self.key_names if name != self.named)
+        merged = ", ".join(f"{m.over(raw=False)} AS {m.name}_" for m in self.measures)
+        named = ", ".join(f"{m.name}_ AS {m.name}" for m in self.measures)
+        return (
+            f"SELECT ts, {keys}, {self.named}_ AS {self.named}, {named}\nFROM (\n"
+            f"    SELECT ts, {keys}, if(place <= {self.leaders}, {self.named}, toIPv6('::')) AS "
+            f"{self.named}_, {merged}\n    FROM (\n"
+            f"        SELECT *, row_number() OVER (PARTITION BY ts ORDER BY {self.rank_by} DESC)"
+            f" AS place FROM ({grouped})\n    )\n"
+            f"    GROUP BY ts, {keys}, {self.named}_\n)"
+        )
 
 
 def _total(name: str, expression: str) -> Measure:
@@ -366,6 +443,89 @@ DEVICE_SAMPLE = Family(
     ),
 )
 
+OUTWARD, INWARD, INTERNAL, TRANSIT = 1, 2, 3, 4
+"""``direction`` of a flow: from a registered address to one that is not, back, between two
+registered ones, between two others."""
+
+_ID = "UInt32"
+_TRAFFIC = (
+    _total("octets", "bytes"),
+    _total("packets_total", "packets"),
+    _total("flows", "1"),
+)
+
+FLOW = Family(
+    name="flow",
+    keys=(
+        Column("unit_id", _ID),
+        Column("direction", "UInt8"),
+        Column("application", "UInt16"),
+        Column("protocol", "UInt8"),
+        Column("carrier_id", _ID),
+        Column("circuit_id", _ID),
+        Column("peer_unit_id", _ID),
+        Column("access_point_id", _ID),
+        Column("exporter_id", _ID),
+        Column("in_if", _ID),
+        Column("out_if", _ID),
+    ),
+    values=(
+        Column("src", "IPv6"),
+        Column("dst", "IPv6"),
+        Column("src_port", "UInt16"),
+        Column("dst_port", "UInt16"),
+        Column("tcp_flags", "UInt8"),
+        Column("tos", "UInt8"),
+        Column("src_as", _ID),
+        Column("dst_as", _ID),
+        Column("country", "UInt16"),
+        Column("bytes", "UInt64", "T64, ZSTD(1)"),
+        Column("packets", "UInt64", "T64, ZSTD(1)"),
+        Column("sampling", _ID),
+        Column("duration_ms", _ID),
+    ),
+    measures=_TRAFFIC,
+    ttl_days=15,
+    raw_order=("unit_id",),
+    # With the bucket 28 octets: up to 32 are hashed as one number, more as strings.
+    rolled=(
+        "unit_id",
+        "direction",
+        "application",
+        "protocol",
+        "carrier_id",
+        "circuit_id",
+        "peer_unit_id",
+        "access_point_id",
+    ),
+    cascade=True,
+)
+
+FLOW_HOST = Extract(
+    name="flow_host",
+    source="flow",
+    keys=(Column("unit_id", _ID), Column("direction", "UInt8"), Column("host", "IPv6")),
+    values=(),
+    measures=_TRAFFIC,
+    rollups=STANDARD_ROLLUPS[1:],
+    cascade=True,
+    named="host",
+    expression=f"if(direction = {INWARD}, dst, src)",
+    rank_by="octets",
+)
+"""Traffic by the address on the network's own side."""
+
+FLOW_INTERFACE = Extract(
+    name="flow_interface",
+    source="flow",
+    keys=(Column("exporter_id", _ID), Column("in_if", _ID), Column("out_if", _ID)),
+    values=(),
+    measures=_TRAFFIC,
+    rollups=STANDARD_ROLLUPS[1:],
+    cascade=True,
+)
+"""Traffic by the exporter's interfaces, to compare with what SNMP counts there."""
+
 _families: dict[str, Family] = {}
 
 
@@ -399,5 +559,5 @@ def digest(sql: str) -> str:
     return hashlib.sha256(sql.encode()).hexdigest()[:16]
 
 
-for _family in (PROBE_RESULT, INTERFACE_SAMPLE, DEVICE_SAMPLE):
+for _family in (PROBE_RESULT, INTERFACE_SAMPLE, DEVICE_SAMPLE, FLOW, FLOW_HOST, FLOW_INTERFACE):
     register(_family)

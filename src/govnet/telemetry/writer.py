@@ -111,11 +111,11 @@ class _Chunk:
     batches: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
 
-    def encode(self) -> bytes:
+    def encode(self, compression: str) -> bytes:
         """One Arrow stream of one record batch: one block in the store, one deduplication id."""
         table = pa.Table.from_batches(self.batches).combine_chunks()
         sink = pa.BufferOutputStream()
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        options = pa.ipc.IpcWriteOptions(compression=compression)
         with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
             stream.write_table(table)
         encoded: bytes = sink.getvalue().to_pybytes()
@@ -154,6 +154,9 @@ class Writer:
         config: the settings.
         flush_rows: buffered rows that start a batch at once.
         flush_seconds: age of the oldest buffered row that starts a batch; by default the setting.
+        batch_rows: rows of the largest batch; below the store's block size, or a batch would
+            not be recognised as one when it is sent again.
+        compression: of spool files; ``lz4`` costs less CPU than ``zstd``, for more disk.
         sender: puts a batch into the store; tests replace it.
 
     Raises:
@@ -168,10 +171,14 @@ class Writer:
         *,
         flush_rows: int = FLUSH_ROWS,
         flush_seconds: float | None = None,
+        batch_rows: int = BATCH_ROWS,
+        compression: Literal["lz4", "zstd"] = "zstd",
         sender: Sender | None = None,
     ) -> None:
         self._flush_rows = flush_rows
         self._flush_seconds = flush_seconds or config.flush_seconds
+        self._batch_rows = batch_rows
+        self._compression = compression
         self._send = sender or http_sender(config)
         self._spool = Spool(config.spool_dir(process), config.spool_max_mib * 2**20)
         self._lock = threading.Condition()
@@ -325,7 +332,7 @@ class Writer:
 
     def _buffer(self, table: str, ticket: int, batch: pa.RecordBatch) -> None:
         chunk = self._buffers.get(table)
-        if chunk is None or chunk.rows >= BATCH_ROWS:
+        if chunk is None or chunk.rows >= self._batch_rows:
             if chunk:
                 self._waiting.append(chunk)
             chunk = self._buffers[table] = _Chunk(table, ticket)
@@ -370,7 +377,7 @@ class Writer:
                     return True
                 chunk = self._in_hand = self._waiting[0]
             try:
-                batch = self._spool.put(chunk.table, chunk.rows, chunk.encode())
+                batch = self._spool.put(chunk.table, chunk.rows, chunk.encode(self._compression))
             except OSError as error:
                 self._failed("spool", error)
                 return False

@@ -9,3 +9,11 @@ class TrafficConfig(AppConfig):
 
     name = "govnet.traffic"
     verbose_name = _("Traffic")
+
+    def ready(self) -> None:
+        """Declare the objects, audit their changes and follow what flows are enriched with."""
+        from govnet.traffic import audit, resources, signals  # noqa: PLC0415  # models first
+
+        audit.register()
+        resources.register_all()
+        signals.connect()

@@ -1,6 +1,6 @@
-"""Pages of the traffic app."""
+"""URLs of the traffic app: those of every declared object."""
 
-from django.urls import URLPattern, URLResolver
+from govnet.core.urls import object_urls
 
 app_name = "traffic"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = object_urls(app_name)

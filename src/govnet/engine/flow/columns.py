@@ -7,12 +7,12 @@ are as the exporter counted them; ``sampling`` says by what to multiply.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[np.generic]
+Array: TypeAlias = npt.NDArray[Any]
 Integers: TypeAlias = npt.NDArray[np.integer]
 Flows: TypeAlias = dict[str, Array]
 """Column name to array, all of one length; see ``DTYPES``."""

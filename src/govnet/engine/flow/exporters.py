@@ -253,6 +253,11 @@ class Exporters:
     def __len__(self) -> int:
         return len(self._by_address)
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers were given so far: one more than the highest."""
+        return self._next
+
     def numbered(self, number: int) -> Exporter | None:
         """The exporter of a flow's ``exporter`` column; None when it was forgotten."""
         return self._by_number.get(number)
