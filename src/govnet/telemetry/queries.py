@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -26,6 +26,7 @@ from govnet.telemetry.schema import (
     DEVICE_SAMPLE,
     INTERFACE_SAMPLE,
     PROBE_RESULT,
+    Extract,
     Family,
     Rollup,
     families,
@@ -238,9 +239,35 @@ class _Plan:
     def parameters(self) -> dict[str, object]:
         return {"bucket": self.bucket_s, "first": _utc(self.first), "end": _utc(self.end)}
 
+    def totals(self, measure: str) -> str:
+        """The merged sum of one measure."""
+        return self.family.measure(measure).over(raw=self.rollup is None)
 
-_BUCKET = "intDiv(toUnixTimestamp(ts), {bucket:UInt32}) * {bucket:UInt32} AS bucket"
-_PERIOD = "ts >= {first:DateTime64(3, 'UTC')} AND ts < {end:DateTime64(3, 'UTC')}"
+
+BUCKET = "intDiv(toUnixTimestamp(ts), {bucket:UInt32}) * {bucket:UInt32} AS bucket"
+PERIOD = "ts >= {first:DateTime64(3, 'UTC')} AND ts < {end:DateTime64(3, 'UTC')}"
+
+
+def plan_for(
+    family: Family, start: datetime, end: datetime, max_points: int, *, raw: bool = False
+) -> _Plan:
+    """Which table of a family answers, on what grid; its raw table when only that can.
+
+    Raises:
+        ValueError: the period ends before it starts.
+    """
+    wanted = replace(family, rollups=(), _by_name={}) if raw else family
+    return _plan(wanted, start, end, max_points, 1.0)
+
+
+def ask_rows(client: Client, sql: str, parameters: Mapping[str, object]) -> list[Sequence[object]]:
+    """Rows of a small answer.
+
+    Raises:
+        TelemetryUnavailableError: the store does not answer.
+    """
+    answer = guarded(lambda: client.query(sql, parameters=dict(parameters)))
+    return list(answer.result_rows)
 
 
 def _utc(seconds: float) -> datetime:
@@ -274,7 +301,8 @@ def _plan(
 
 def _coarsest(family: Family, step: float, age_days: float) -> Rollup | None:
     """The coarsest rollup no coarser than a step; a coarser one only if the finer have expired."""
-    fitting: Rollup | None = None
+    # An extract has no raw table: its finest rollup is what there is.
+    fitting: Rollup | None = family.rollups[0] if isinstance(family, Extract) else None
     kept = age_days <= family.ttl_days
     for rollup in family.rollups:
         if rollup.seconds <= step or not kept:
@@ -343,8 +371,8 @@ def _series(
 ) -> _Columns:
     where = " AND ".join(f"{name} = {{{name}:UInt32}}" for name in keys)
     sql = (
-        f"SELECT {_BUCKET}, {plan.select(*measures)} FROM {plan.table}"
-        f" WHERE {where} AND {_PERIOD} GROUP BY bucket ORDER BY bucket"
+        f"SELECT {BUCKET}, {plan.select(*measures)} FROM {plan.table}"
+        f" WHERE {where} AND {PERIOD} GROUP BY bucket ORDER BY bucket"
     )
     return _Columns(plan, _ask(client, sql, {**plan.parameters(), **keys}))
 
@@ -466,8 +494,8 @@ def interface_sum_series(
     sql = (
         "SELECT bucket, sum(m_in_octets_total * 8 / m_seconds_total) AS m_in,"
         " sum(m_out_octets_total * 8 / m_seconds_total) AS m_out, count() AS m_measured"
-        f" FROM (SELECT {_BUCKET}, {totals} FROM {plan.table}"
-        f" WHERE {_THESE_INTERFACES} AND {_PERIOD}"
+        f" FROM (SELECT {BUCKET}, {totals} FROM {plan.table}"
+        f" WHERE {_THESE_INTERFACES} AND {PERIOD}"
         " GROUP BY bucket, device_id, if_index HAVING m_seconds_total > 0)"
         " GROUP BY bucket ORDER BY bucket"
     )
@@ -525,7 +553,7 @@ def latest_interface_rates(
         " argMax(in_octets * 8 / seconds, ts) AS in_bps,"
         " argMax(out_octets * 8 / seconds, ts) AS out_bps,"
         " argMax(speed_mbps, ts) AS speed, argMax(oper_up, ts) AS up"
-        f" FROM interface_sample WHERE {_THESE_INTERFACES} AND seconds > 0 AND {_PERIOD}"
+        f" FROM interface_sample WHERE {_THESE_INTERFACES} AND seconds > 0 AND {PERIOD}"
         " GROUP BY device_id, if_index"
     )
     answer = _ask(client, sql, _recent(within_s, now) | _interface_parameters(interfaces))
@@ -561,7 +589,7 @@ def latest_probe(
     sql = (
         f"SELECT target_id, at, {picked}"
         f" FROM (SELECT target_id, toUnixTimestamp64Milli(max(ts)) AS at, {latest}"
-        f" FROM probe_result WHERE target_id IN {{targets:Array(UInt32)}} AND {_PERIOD}"
+        f" FROM probe_result WHERE target_id IN {{targets:Array(UInt32)}} AND {PERIOD}"
         " GROUP BY target_id)"
     )
     parameters = _recent(within_s, now) | {"targets": sorted(set(target_ids))}
@@ -599,7 +627,7 @@ def worst_targets(
         " if(m_rtt_count > 0, m_rtt_sum / m_rtt_count, NULL) AS rtt,"
         " m_samples - m_runs_unknown AS runs, m_runs_failed AS failed"
         f" FROM (SELECT target_id, {plan.select(*measures)} FROM {plan.table}"
-        f" WHERE {_PERIOD} GROUP BY target_id HAVING m_sent_total > 0)"
+        f" WHERE {PERIOD} GROUP BY target_id HAVING m_sent_total > 0)"
         " ORDER BY loss DESC, rtt DESC NULLS LAST, target_id LIMIT {limit:UInt32}"
     )
     parameters = plan.parameters() | {"limit": min(limit, MAX_OBJECTS)}
@@ -647,7 +675,7 @@ def _raw(
     columns = ", ".join(column.name for column in family.columns)
     where = " AND ".join(f"{name} = {{{name}:UInt32}}" for name in keys)
     sql = (
-        f"SELECT {columns} FROM {family.name} WHERE {where} AND {_PERIOD}"
+        f"SELECT {columns} FROM {family.name} WHERE {where} AND {PERIOD}"
         " ORDER BY ts DESC LIMIT {limit:UInt32}"
     )
     period = {"first": start, "end": end, "limit": min(limit, MAX_RAW_ROWS)}
@@ -660,6 +688,6 @@ def stored_rows_per_minute(client: Client, minutes: int = 5) -> dict[str, float]
     period = {"first": _utc(until - 60 * minutes), "end": _utc(until)}
     rates: dict[str, float] = {}
     for family in families():
-        answer = _ask(client, f"SELECT count() AS n FROM {family.name} WHERE {_PERIOD}", period)
+        answer = _ask(client, f"SELECT count() AS n FROM {family.name} WHERE {PERIOD}", period)
         rates[family.name] = int(answer["n"][0].as_py()) / minutes
     return rates
