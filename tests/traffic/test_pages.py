@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db.models.signals import post_save
 from django.test import Client
+from django.urls import reverse
 
 from govnet.inventory.models import AccessPoint, Device, Region, Unit
 from govnet.monitor.services import revision
-from govnet.telemetry.schema import OUTWARD
 from govnet.traffic import services
 from govnet.traffic.models import AddressBlock, FlowExporter
 from tests.people import person
@@ -71,16 +73,14 @@ def test_an_exporter_is_shown_to_its_region_with_what_it_told(
 ) -> None:
     here, there = exporter(regions[0], "10.0.0.1"), exporter(regions[1], "10.0.0.2")
     owner = signed_in("owner", "network_engineer", regions=[regions[0]])
-    listed = owner.get("/traffic/flowexporters/", follow=True)
-    if listed.status_code == 404:
-        listed = owner.get(here.get_absolute_url().rsplit(str(here.pk), 1)[0])
+    listed = owner.get(reverse("traffic:flowexporter_list"))
     text = listed.content.decode()
     assert "10.0.0.1" in text
     assert "10.0.0.2" not in text
-    assert "12" in text
+    assert re.search(r"12\D?345", text)
     page = owner.get(here.get_absolute_url()).content.decode()
     assert "IPFIX" in page
-    assert "1:1,000" in page
+    assert re.search(r"1:1\D?000", page)
     assert "&lt;b&gt;octets" in page
     assert owner.get(there.get_absolute_url()).status_code == 404
     for stranger in (signed_in("stranger"), signed_in("contact", "unit_contact", whole_site=True)):
@@ -155,4 +155,3 @@ def test_the_ledger_as_the_receiver_reads_it(
     }
     assert ledger.countries is not None
     assert ledger.systems is None  # a wrong file is logged, not half-used
-    assert OUTWARD == 1
