@@ -29,7 +29,7 @@ RAW_DIMENSIONS: Final = (
 """Columns that the raw rows alone have, for as long as those are kept."""
 
 MAX_DIMENSIONS: Final = 3
-MAX_GROUPS: Final = 1_000
+MAX_GROUPS: Final = 2_000
 
 
 @dataclass(frozen=True)
