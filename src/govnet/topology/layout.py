@@ -17,7 +17,8 @@ BLOCK_GAP: Final = 16
 NODE_WIDTH: Final = 132
 ROW_HEIGHT: Final = 86
 TOP: Final = 34
-MAX_ROWS: Final = 400
+DEEPEST: Final = 40
+"""Chips above each other; a map that would need more grows wider instead, and is scrolled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,11 @@ def _columns(block: Block, depth: int) -> int:
 
 def _fitting_depth(blocks: Sequence[Block]) -> int:
     """The fewest chips above each other with which everything fits the width."""
-    for depth in range(4, MAX_ROWS):
+    for depth in range(4, DEEPEST):
         widths = (max(_columns(b, depth) * CHIP_WIDTH, NODE_WIDTH) + BLOCK_GAP for b in blocks)
         if sum(widths) <= WIDTH:
             return depth
-    return MAX_ROWS
+    return DEEPEST
 
 
 def _spread(row: Sequence[str], wanted: Mapping[str, float], width: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govnet.accounts.models import User
 from govnet.engine.result import State
-from govnet.engine.topology import Diagnosis
+from govnet.engine.topology import Diagnosis, diagnose
 from govnet.inventory.models import AccessPoint, Circuit, Device, DeviceLayer, LifeCycle
 from govnet.topology import services
 from govnet.topology.layout import CHIP_HEIGHT, Block, Layout, arrange
@@ -175,7 +175,7 @@ class _Drawing:
         self._view = view
         self._opened = opened
         self._states = services.states()
-        self._diagnosis: Diagnosis = services.present()
+        self._diagnosis: Diagnosis = diagnose(services.graph(), self._states)
         self._causes = self._diagnosis.causes()
         self._roots = self._diagnosis.by_element
         self.devices = list(
