@@ -467,6 +467,74 @@ def device_series(
     )
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """Measures of many objects on one grid.
+
+    Attributes:
+        grid: the buckets.
+        rows: which row belongs to which object: a target's or device's id, or an interface.
+        columns: by measure: objects in rows, buckets in columns; NaN for nothing measured.
+    """
+
+    grid: Grid
+    rows: Mapping[tuple[int, ...], int]
+    columns: Mapping[str, npt.NDArray[np.float64]]
+
+    def mean(self, name: str) -> Floats:
+        """Mean of what was measured."""
+        return _ratio(self.columns[f"{name}_sum"], self.columns[f"{name}_count"])
+
+    def rate(self, name: str, factor: float = 1.0) -> Floats:
+        """A counter's rate per second over the seconds that were measured."""
+        return _ratio(self.columns[f"{name}_total"] * factor, self.columns["seconds_total"])
+
+
+def matrix(
+    client: Client,
+    family: Family,
+    measures: Sequence[str],
+    ids: Sequence[int],
+    start: datetime,
+    end: datetime,
+    bucket_s: int,
+) -> Matrix:
+    """Measures of many objects at once, for rules.
+
+    Args:
+        client: the store.
+        family: whose measures.
+        measures: their names.
+        ids: of the targets or devices (all interfaces of these), ``MAX_OBJECTS`` at most.
+        start: begin of the period, with a time zone; widened to whole buckets.
+        end: its end, exclusive.
+        bucket_s: width of a bucket; ``MAX_POINTS`` buckets at most.
+    """
+    if len(ids) > MAX_OBJECTS:
+        raise ValueError(f"{len(ids)} objects asked for, at most {MAX_OBJECTS}")
+    age_days = (time.time() - start.timestamp()) / _DAY
+    first = math.floor(start.timestamp() / bucket_s) * bucket_s
+    last = math.ceil(end.timestamp() / bucket_s) * bucket_s
+    if (last - first) // bucket_s > MAX_POINTS:
+        raise ValueError(f"more than {MAX_POINTS} buckets asked for")
+    plan = _Plan(family, _coarsest(family, bucket_s, age_days), bucket_s, first, last)
+    keys = ", ".join(family.key_names)
+    sql = (
+        f"SELECT {keys}, {_BUCKET}, {plan.select(*measures)} FROM {plan.table}"
+        f" WHERE {family.key_names[0]} IN {{ids:Array(UInt32)}} AND {_PERIOD}"
+        f" GROUP BY {keys}, bucket"
+    )
+    answer = _ask(client, sql, {**plan.parameters(), "ids": sorted(set(ids))})
+    found = np.array([_numpy(answer[name]).astype(np.int64) for name in family.key_names])
+    objects, row = np.unique(found, axis=1, return_inverse=True)
+    column = (_numpy(answer["bucket"]).astype(np.int64) - first) // bucket_s
+    shape = (objects.shape[1], (last - first) // bucket_s)
+    columns = {name: np.full(shape, np.nan) for name in measures}
+    for name, values in columns.items():
+        values[row.ravel(), column] = _numpy(answer[f"m_{name}"])
+    return Matrix(plan.grid, {tuple(k): n for n, k in enumerate(objects.T.tolist())}, columns)
+
+
 _THESE_INTERFACES = (
     "device_id IN {devices:Array(UInt32)}"
     " AND (device_id, if_index) IN {interfaces:Array(Tuple(UInt32, UInt32))}"
