@@ -69,6 +69,7 @@ class Config(BaseSettings):
     worker_health_port: Port = 18125
     web_health_port: Port = 18126
     receiver_health_port: Port = 18127
+    correlator_health_port: Port = 18128
     receiver_hosts: list[str] = Field(
         default_factory=lambda: ["127.0.0.1", "::1"],
         description="addresses that flows, logs and traps are received on; 0.0.0.0 and :: for all",
@@ -147,7 +148,7 @@ class Config(BaseSettings):
     @model_validator(mode="after")
     def _ports_are_distinct(self) -> Self:
         names = ["web_port", "engine_health_port", "worker_health_port", "web_health_port"]
-        names += ["receiver_health_port"]
+        names += ["receiver_health_port", "correlator_health_port"]
         names += ["store_port"] if self.embedded_store else []
         used: dict[int, str] = {}
         for name in names:

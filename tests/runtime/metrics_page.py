@@ -23,6 +23,8 @@ AREAS = {
     "web": "Web",
     "core": "Imports and exports (web, worker)",
     "worker": "Worker",
+    "correlator": "Correlator",
+    "alarms": "Alarms (correlator, web)",
     "evaluation": "Evaluation (web, worker)",
 }
 INTRODUCTION = """# Metrics

@@ -28,7 +28,7 @@ def govnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_every_process_is_ok_and_tells_its_counters(govnet: Running) -> None:
     status = govnet.status()
     assert status["ok"]
-    assert set(status["processes"]) == {"store", "web", "engine", "receiver", "worker"}
+    assert set(status["processes"]) == {"store", "web", "engine", "receiver", "worker", "correlator"}
     for name, report in status["processes"].items():
         assert report["pid"], name
         assert report["counters"], name
@@ -39,7 +39,7 @@ def test_every_process_is_ok_and_tells_its_counters(govnet: Running) -> None:
 
 def test_the_pages_and_every_health_port_answer(govnet: Running) -> None:
     assert httpx.get(f"{govnet.url}/", trust_env=False).status_code in (200, 302)
-    for name in ("web", "engine", "receiver", "worker"):
+    for name in ("web", "engine", "receiver", "worker", "correlator"):
         port = govnet.port(f"{name}_health_port")
         text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
         assert f"govnet_{name}" in text
@@ -72,7 +72,7 @@ def test_the_first_administrators_password_is_new_private_and_in_no_log(govnet: 
     assert rows.split() == ["admin", "True", "True", "True"]
 
 
-@pytest.mark.parametrize("name", ["store", "web", "engine", "worker"])
+@pytest.mark.parametrize("name", ["store", "web", "engine", "worker", "correlator"])
 def test_a_killed_process_comes_back(govnet: Running, name: str) -> None:
     before = govnet.pid(name)
     os.kill(before, signal.SIGKILL)

@@ -152,7 +152,7 @@ class MaintenanceWindow(LedgerModel):
         indexes = [models.Index(fields=["repeat", "ends_at"])]
 
     def __str__(self) -> str:
-        return f"{self.about}: {self.reason}"
+        return self.reason
 
     def get_absolute_url(self) -> str:
         """The window's page."""
@@ -279,6 +279,26 @@ class Rule(LedgerModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """The condition belongs to the source and can be read."""
+        conditional = self.source in (RuleSource.METRIC, RuleSource.EXPIRY)
+        if conditional and self.condition:
+            self._check_condition()
+        elif conditional != bool(self.condition):
+            message = _("Write a condition.") if conditional else _("Such a rule has none.")
+            raise ValidationError({"condition": message})
+
+    def _check_condition(self) -> None:
+        from govnet.alarms.conditions import ConditionError, parse  # noqa: PLC0415  # heavy
+
+        try:
+            dated = {metric.dated for metric in parse(self.condition).metrics}
+        except ConditionError as error:
+            raise ValidationError({"condition": str(error)}) from error
+        if dated != {self.source == RuleSource.EXPIRY}:
+            message = _("Dates (certificate_days, contract_days) belong to rules on expiry only.")
+            raise ValidationError({"condition": message})
 
     def get_absolute_url(self) -> str:
         """The rule's page."""
@@ -534,6 +554,39 @@ class ReportedEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}@{self.object_kind}:{self.object_id}"
+
+
+class EventState(models.Model):
+    """What other sources last said of a fault; the correlator's memory of events."""
+
+    kind = models.CharField(max_length=40)
+    object_kind = models.CharField(max_length=12, choices=ObjectKind.choices)
+    object_id = models.PositiveBigIntegerField()
+    raised = models.BooleanField()
+    source = models.CharField(max_length=12)
+    since = models.DateTimeField()
+    count = models.PositiveIntegerField(default=0)
+    evidence = models.JSONField(default=list)
+
+    objects: models.Manager[EventState] = models.Manager()
+
+    class Meta:
+        verbose_name = _("event state")
+        verbose_name_plural = _("event states")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "object_kind", "object_id"], name="one_state_per_event"
+            )
+        ]
+        indexes = [models.Index(fields=["raised"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind}@{self.object_kind}:{self.object_id}"
+
+    @property
+    def ref(self) -> Ref:
+        """What it is about."""
+        return Ref(self.object_kind, self.object_id)
 
 
 class Cursor(models.Model):

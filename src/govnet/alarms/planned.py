@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.utils import timezone
 
 from govnet.alarms.choices import ObjectKind
 from govnet.alarms.models import MaintenanceWindow
-from govnet.alarms.refs import Place, Places, Ref
-from govnet.inventory.models import Circuit
+from govnet.alarms.refs import Place, Places, Ref, element_of, ref_of
 from govnet.monitor.models import Target
+from govnet.topology import services as topology
 
 Span = tuple[datetime, datetime]
+
+CARRYING: Final = (ObjectKind.ACCESS_POINT, ObjectKind.DEVICE, ObjectKind.CIRCUIT)
+"""Objects that others are reached through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,23 @@ class Cover:
 
 def covers(windows: Iterable[MaintenanceWindow]) -> list[Cover]:
     """What each window covers."""
-    windows = list(windows)
-    ids = [w.circuit_id for w in windows if w.circuit_id is not None and w.subtree]
-    ends = dict(Circuit.objects.filter(pk__in=ids).values_list("pk", "access_point_id"))
-    return [Cover(w, frozenset({w.ref, *_behind(w, ends)})) for w in windows]
+    return [Cover(w, frozenset({w.ref, *(_behind(w) if w.subtree else ())})) for w in windows]
 
 
-def _behind(window: MaintenanceWindow, ends: Mapping[int, int | None]) -> list[Ref]:
-    """What a window reaches although it does not belong to the object: a line's far end."""
-    point = ends.get(window.circuit_id or 0)
-    return [] if point is None else [Ref(ObjectKind.ACCESS_POINT.value, point)]
+def _behind(window: MaintenanceWindow) -> set[Ref]:
+    """What an object carries although it does not belong to it: what would be cut off with it.
+
+    By the topology of today, also for windows of the past. A circuit that the topology does
+    not know, for the ledger names one end only, still carries the access point at that end.
+    """
+    if window.ref.kind not in CARRYING:
+        return set()
+    element = element_of(window.ref)
+    if element in topology.graph().index:
+        nodes = topology.impact_of([element]).nodes
+        return {found for node in nodes if (found := ref_of(node)) is not None}
+    point = window.circuit.access_point_id if window.circuit else None
+    return set() if point is None else {Ref(ObjectKind.ACCESS_POINT.value, point)}
 
 
 def active_covers(at: datetime | None = None) -> list[Cover]:

@@ -124,7 +124,7 @@ class Places:
             known = ((pk, self._parents[pk]) for pk in pks if pk in self._parents)
             return {Ref(kind, pk): _Row(name, _owner("region", up)) for pk, (name, up) in known}
         found = {}
-        manager: Any = MODELS[kind]._default_manager  # noqa: SLF001  # Django documents it
+        manager: Any = MODELS[kind]._default_manager  # Django documents it
         paths = _PATHS[kind]
         for at in range(0, len(pks), BATCH):
             rows = manager.filter(pk__in=pks[at : at + BATCH]).order_by()
@@ -183,9 +183,28 @@ _PATHS: Final[Mapping[str, _Paths]] = {
 }
 
 
-def find(ref: Ref) -> Any:  # noqa: ANN401  # any of MODELS
+def find(ref: Ref) -> Any:  # any of MODELS
     """The object itself; None when it is gone or the platform is meant."""
     if ref == PLATFORM:
         return None
-    manager: Any = MODELS[ref.kind]._default_manager  # noqa: SLF001  # Django documents it
+    manager: Any = MODELS[ref.kind]._default_manager  # Django documents it
     return manager.filter(pk=ref.pk).first()
+
+
+# ---- Names in the topology ----------------------------------------------------------------
+
+_PREFIX: Final = {"access_point": "accesspoint"}
+_KIND: Final = {"accesspoint": "access_point"}
+
+
+def element_of(ref: Ref) -> str:
+    """What the graph calls an object."""
+    return f"{_PREFIX.get(ref.kind, ref.kind)}:{ref.pk}"
+
+
+def ref_of(element: str) -> Ref | None:
+    """The object behind a node or link; None for what has no object of its own."""
+    kind, _colon, number = element.partition(":")
+    kind = _KIND.get(kind, kind)
+    known = kind in (ObjectKind.DEVICE, ObjectKind.ACCESS_POINT, ObjectKind.CIRCUIT, "target")
+    return Ref(kind, int(number)) if known and number.isdecimal() else None

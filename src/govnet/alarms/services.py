@@ -33,7 +33,7 @@ from govnet.alarms.choices import (
     ResponsibleParty,
 )
 from govnet.alarms.inbox import report_event
-from govnet.alarms.models import Alarm, AlarmEntry, NoticeEvent, Rule
+from govnet.alarms.models import Alarm, AlarmEntry, EventState, NoticeEvent, Rule
 from govnet.alarms.planned import Cover, active_covers, planned_spans
 from govnet.alarms.refs import Place, Places, Ref
 
@@ -100,6 +100,7 @@ class Fault:
         impact: what it affects: ``{"units": 20, "access_points": 22, ...}``.
         detail: what was measured, JSON-serialisable.
         evidence: as in ``AlarmEntry``.
+        told_after: nobody is told before: something above it may yet explain it.
     """
 
     kind: str
@@ -110,6 +111,7 @@ class Fault:
     impact: Mapping[str, Any] = field(default_factory=dict)
     detail: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    told_after: datetime | None = None
 
     @property
     def key(self) -> Key:
@@ -318,9 +320,11 @@ class _Pass:
 
     def _tell(self, gone: Iterable[Alarm]) -> None:
         """One notice of a fault that nothing explains; one of the end, if its start was told."""
-        for alarm in self.alarms.values():
-            to_tell = alarm.is_active and alarm.quiet_since is None and not alarm.quiet
-            if to_tell and alarm.notified_at is None:
+        for key, fault in self.wanted.items():
+            alarm = self.alarms.get(key)
+            if alarm is None or alarm.quiet or alarm.notified_at is not None:
+                continue
+            if fault.told_after is None or fault.told_after <= self.now:
                 self._set(alarm, notified_at=self.now)
                 self._notice(alarm, NoticeKind.RAISED)
         for alarm in gone:
@@ -345,7 +349,7 @@ class _Pass:
 
     # Writing
 
-    def _set(self, alarm: Alarm, **values: Any) -> None:  # noqa: ANN401  # values of any field
+    def _set(self, alarm: Alarm, **values: Any) -> None:  # values of any field
         differ = {name for name, value in values.items() if getattr(alarm, name) != value}
         for name in differ:
             setattr(alarm, name, values[name])
@@ -477,6 +481,7 @@ def close(
             cause=Cause(cause),
             party=ResponsibleParty(party),
         )
+        _forget_events(closed)
         AlarmEntry.objects.bulk_create(
             (_entry(a, EntryKind.CLOSED, now, actor=user, text=text) for a in closed),
             batch_size=BATCH,
@@ -484,6 +489,15 @@ def close(
         told = [a for a in closed if a.pk in chosen and a.notified_at is not None]
         _write_notices([_notice_event(a, NoticeKind.CLOSED, now) for a in told])
     return len(closed)
+
+
+def _forget_events(closed: Iterable[Alarm]) -> None:
+    """What a person has closed is over, whether or not anything says so."""
+    for alarm in closed:
+        if alarm.is_active:
+            EventState.objects.filter(
+                kind=alarm.kind, object_kind=alarm.object_kind, object_id=alarm.object_id
+            ).update(raised=False)
 
 
 def closable(alarms: QuerySet[Alarm]) -> QuerySet[Alarm]:

@@ -23,10 +23,12 @@ NAMES: dict[str, str | Promise] = {
     "engine": _("Measuring engine"),
     "receiver": _("Receiver of flows"),
     "worker": _("Background worker"),
+    "correlator": _("Alarm correlator"),
 }
 # Worst first: the banner says what follows from the first that fails.
 WHAT_STOPS: dict[str, str | Promise] = {
     "engine": _("nothing is measured, so no state on these pages is current"),
+    "correlator": _("no alarm is raised or cleared; states stay current"),
     "store": _("charts and history are missing; new samples wait on disk"),
     "receiver": _("flows are lost: what devices send now is counted nowhere"),
     "worker": _("imports and reports wait"),

@@ -139,6 +139,15 @@ def worker() -> None:
 
 
 @app.command()
+def correlator() -> None:
+    """Run the correlator of alarms alone."""
+    setup_django()
+    from govnet.runtime.correlator import run_correlator
+
+    _run_process("correlator", run_correlator)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the SQL database's tables up to date."""
     setup_django()

@@ -23,6 +23,7 @@ def health_urls(config: Config) -> dict[str, str]:
         "engine": config.engine_health_port,
         "receiver": config.receiver_health_port,
         "worker": config.worker_health_port,
+        "correlator": config.correlator_health_port,
     }
     urls = {name: f"http://{LOOPBACK}:{port}/healthz" for name, port in ports.items()}
     if config.embedded_store:

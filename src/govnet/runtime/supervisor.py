@@ -192,7 +192,7 @@ class Supervisor:
 def programs_of(config: Config) -> list[Program]:
     """The processes of an installation; no store when the column store is somebody else's."""
     names = ["store"] if config.embedded_store else []
-    names += ["web", "engine", "receiver", "worker"]
+    names += ["web", "engine", "receiver", "worker", "correlator"]
     return [
         Program(name, (sys.executable, "-m", "govnet", name), last=name == "store")
         for name in names
@@ -207,7 +207,7 @@ def check_ports(config: Config) -> None:
     """
     wanted = [("web_port", config.web_host, config.web_port)]
     names = ["web_health_port", "engine_health_port", "worker_health_port"]
-    names += ["receiver_health_port"]
+    names += ["receiver_health_port", "correlator_health_port"]
     names += ["store_port"] if config.embedded_store else []
     wanted += [(name, LOOPBACK, getattr(config, name)) for name in names]
     for name, host, port in wanted:
