@@ -160,7 +160,7 @@ def _address(first: int, number: int) -> str:
 
 def pages() -> Iterator[str]:
     """Every page that a person opens: overview, lists, details, charts of every range."""
-    yield from ("/", "/live/", "/alarms/", "/search/?q=单位19", "/status/")
+    yield from ("/", "/live/", "/banner/", "/search/?q=单位19", "/status/")
     yield from ("/monitor/targets/", "/monitor/targets/?state=down", "/monitor/targets/7/")
     yield from ("/monitor/changes/", "/monitor/targets/7/state/", "/monitor/probe/")
     for name in ("region", "unit", "accesspoint", "device", "port", "circuit"):

@@ -155,11 +155,11 @@ def test_a_process_that_fails_is_on_every_page(
     client: Client, city: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in = everybody(client)
-    assert body(signed_in, "/alarms/").strip() == ""
+    assert body(signed_in, "/banner/").strip() == ""
     cache.clear()
     failed = {**ALL_WELL, "engine": HealthReport(ok=False, detail="does not run")}
     monkeypatch.setattr(platform, "ask_all", lambda _config: failed)
-    assert "采集引擎" in body(signed_in, "/alarms/")
+    assert "采集引擎" in body(signed_in, "/banner/")
     assert "does not run" in body(signed_in, "/status/")
 
 
@@ -171,7 +171,7 @@ def test_samples_at_risk_are_a_warning_and_never_said_to_stop_measuring(
     cache.clear()
     report = HealthReport(ok=False, detail="samples are at risk", impaired=kind)
     monkeypatch.setattr(platform, "ask_all", lambda _config: {**ALL_WELL, "engine": report})
-    page = body(signed_in, "/alarms/")
+    page = body(signed_in, "/banner/")
     assert "状态仍为最新" in page
     assert "采集引擎" not in page
     (alarm,) = platform.alarms(ProbePoint([], None, 0))
@@ -303,7 +303,7 @@ def test_a_count_of_the_overview_leads_to_exactly_those_objects(client: Client, 
     [
         "/",
         "/live/",
-        "/alarms/",
+        "/banner/",
         "/search/?q=127",
         "/monitor/targets/",
         "/monitor/targets/{target}/",

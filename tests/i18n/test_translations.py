@@ -22,6 +22,7 @@ DATA = ("demo", "lab", "vendors", "evaluation", "locale")
 # what an installation starts with; official papers, which are Chinese whatever the page speaks.
 EXAMPLES = (
     "core/imports",
+    "alarms/forms.py",
     "inventory/forms.py",
     "inventory/resources.py",
     "projects/capital.py",  # amounts in Chinese capitals

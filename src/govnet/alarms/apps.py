@@ -12,8 +12,15 @@ class AlarmsConfig(AppConfig):
     verbose_name = _("Alarms")
 
     def ready(self) -> None:
-        """Audit what people write; have the shipped rules there after each migration."""
-        from govnet.alarms import audit_log, shipped  # noqa: PLC0415  # models come first
+        """Declare the objects, audit what people write, have the shipped rules there."""
+        from govnet.alarms import (  # noqa: PLC0415  # models come first
+            audit_log,
+            object_panels,
+            resources,
+            shipped,
+        )
 
         audit_log.register()
+        resources.register_all()
+        object_panels.register()
         post_migrate.connect(shipped.ensure_rules, sender=self, dispatch_uid="alarm_rules")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -12,13 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the navigation: where it leads and who may follow it."""
+    """One line of the navigation: where it leads and who may follow it.
+
+    Attributes:
+        live_url_name: a fragment that stands beside it and asks again by itself.
+    """
 
     label: str | Promise
     icon: str
     url_name: str
     permission: str = ""
-    also: tuple[str, ...] = ()
+    live_url_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,25 @@ JOBS = (
         (
             Entry(_("Overview"), "layout-dashboard", "dashboards:overview"),
             Entry(_("My overdue things"), "clock-exclamation", "core:due"),
+        ),
+    ),
+    Job(
+        _("Alarms"),
+        (
+            Entry(
+                _("Alarms"),
+                "bell",
+                "alarms:alarm_list",
+                "alarms.view_alarm",
+                live_url_name="alarms:counts",
+            ),
+            Entry(
+                _("Maintenance windows"),
+                "tool",
+                "alarms:maintenancewindow_list",
+                "alarms.view_maintenancewindow",
+            ),
+            Entry(_("Alarm rules"), "adjustments", "alarms:rule_list", "alarms.view_rule"),
         ),
     ),
     Job(
@@ -164,6 +187,7 @@ class Link:
     icon: str
     url: str
     current: bool
+    live: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +207,8 @@ def _link(entry: Entry, request: HttpRequest) -> Link | None:
         return None
     here = request.path
     current = here == url or (url != "/" and here.startswith(url))
-    return Link(entry.label, entry.icon, url, current)
+    live = reverse(entry.live_url_name) if entry.live_url_name else ""
+    return Link(entry.label, entry.icon, url, current, live)
 
 
 def navigation(request: HttpRequest) -> list[Group]:
@@ -192,5 +217,11 @@ def navigation(request: HttpRequest) -> list[Group]:
     for job in JOBS:
         links = tuple(link for entry in job.entries if (link := _link(entry, request)))
         if links:
-            groups.append(Group(job.label, links))
+            groups.append(Group(job.label, _nearest(links)))
     return groups
+
+
+def _nearest(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """Of entries that lie below one another only the nearest is the current one."""
+    longest = max((len(link.url) for link in links if link.current), default=0)
+    return tuple(replace(link, current=link.current and len(link.url) == longest) for link in links)

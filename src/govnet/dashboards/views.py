@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from govnet.accounts.models import User
+from govnet.alarms.pages import alarm_strip
 from govnet.dashboards import overview as data
 from govnet.dashboards import platform
 from govnet.dashboards.panels import Chart, ranges
@@ -40,6 +41,8 @@ def _live(user: User) -> dict[str, Any]:
     context: dict[str, Any] = {"point": data.probe_point(), "figures": data.figures(user)}
     context["worst"] = data.worst_units(user) if user.has_perm("inventory.view_unit") else []
     context["flips"] = data.newest_flips(user) if user.has_perm("monitor.view_flip") else []
+    if user.has_perm("alarms.view_alarm"):
+        context |= alarm_strip(user)
     context["egress"] = data.egress(user) if user.has_perm("inventory.view_circuit") else []
     return context
 

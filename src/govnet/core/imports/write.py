@@ -7,6 +7,7 @@ can write meanwhile. Rows that changed since they were read stop the import.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
@@ -177,6 +178,8 @@ def _json(model_field: Any, instance: Model) -> Any:
     value = getattr(instance, model_field.attname)
     if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat()  # as read again, whatever zone it was typed in
     return model_field.value_to_string(instance)
 
 

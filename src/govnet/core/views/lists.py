@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from django.contrib import messages
@@ -32,7 +32,15 @@ CHOICES = 20
 
 
 class ObjectList(ObjectView):
-    """The list."""
+    """The list.
+
+    Attributes:
+        page: template of the whole page.
+        fragment: template of the table alone.
+    """
+
+    page: ClassVar[str] = "core/list.html"
+    fragment: ClassVar[str] = "core/partials/list.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The page, or its table when htmx asks."""
@@ -50,7 +58,7 @@ class ObjectList(ObjectView):
         )
         if not getattr(request, "htmx", None):
             context.update(self._page_only(state))
-        answer = render(request, "core/list.html", "core/partials/list.html", context)
+        answer = render(request, self.page, self.fragment, context)
         # The form sends every empty field; the address shows only what is set.
         answer["HX-Push-Url"] = f"{request.path}?{state.address()}".rstrip("?")
         return answer

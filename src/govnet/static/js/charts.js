@@ -155,7 +155,9 @@
   }
 
   function address(chart) {
-    const query = new URLSearchParams(Object.keys(range()).length ? range() : { range: chart.element.dataset.range });
+    const own = chart.element.dataset;
+    const first = own.from ? { from: own.from, to: own.to } : { range: own.range };
+    const query = new URLSearchParams(Object.keys(range()).length ? range() : first);
     return chart.element.dataset.chart + "?" + query.toString();
   }
 
