@@ -63,7 +63,14 @@ def test_a_process_that_does_not_answer_is_failed_with_the_reason(tmp_path: Path
     assert not all_ok(reports)
     parsed = json.loads(json.dumps(as_json(reports)))
     assert parsed["ok"] is False
-    assert set(parsed["processes"]) == {"store", "web", "engine", "worker", "correlator"}
+    assert set(parsed["processes"]) == {
+        "store",
+        "web",
+        "engine",
+        "receiver",
+        "worker",
+        "correlator",
+    }
 
 
 def test_somebody_elses_server_on_the_port_is_not_taken_for_health() -> None:

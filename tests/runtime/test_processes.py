@@ -28,7 +28,14 @@ def govnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_every_process_is_ok_and_tells_its_counters(govnet: Running) -> None:
     status = govnet.status()
     assert status["ok"]
-    assert set(status["processes"]) == {"store", "web", "engine", "receiver", "worker", "correlator"}
+    assert set(status["processes"]) == {
+        "store",
+        "web",
+        "engine",
+        "receiver",
+        "worker",
+        "correlator",
+    }
     for name, report in status["processes"].items():
         assert report["pid"], name
         assert report["counters"], name

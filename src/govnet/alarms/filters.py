@@ -30,7 +30,7 @@ class AlarmFilter(ObjectFilterSet):
 
     show = django_filters.ChoiceFilter(
         method="by_state",
-        label=_("Show"),
+        label=pgettext_lazy("alarms", "Show"),
         empty_label=_("Open"),
         choices=[
             ("active", _("Not recovered")),

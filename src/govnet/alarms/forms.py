@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govnet.alarms import models
 from govnet.alarms.choices import Cause, ResponsibleParty
@@ -33,7 +34,9 @@ class CommentForm(forms.Form):
     """A remark."""
 
     text = forms.CharField(
-        label=_("Comment"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+        label=pgettext_lazy("timeline", "Comment"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 
