@@ -520,8 +520,8 @@ def matrix(
     plan = _Plan(family, _coarsest(family, bucket_s, age_days), bucket_s, first, last)
     keys = ", ".join(family.key_names)
     sql = (
-        f"SELECT {keys}, {_BUCKET}, {plan.select(*measures)} FROM {plan.table}"
-        f" WHERE {family.key_names[0]} IN {{ids:Array(UInt32)}} AND {_PERIOD}"
+        f"SELECT {keys}, {BUCKET}, {plan.select(*measures)} FROM {plan.table}"
+        f" WHERE {family.key_names[0]} IN {{ids:Array(UInt32)}} AND {PERIOD}"
         f" GROUP BY {keys}, bucket"
     )
     answer = _ask(client, sql, {**plan.parameters(), "ids": sorted(set(ids))})
