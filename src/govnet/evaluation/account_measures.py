@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.errors import gettext_noop
@@ -23,6 +24,8 @@ from govnet.projects.arithmetic import whole_months
 from govnet.projects.choices import ContractState, MilestoneKind, Source
 from govnet.projects.models import Contract, Milestone, Project
 from govnet.projects.standing import balances, project_budget
+from govnet.sla import services as sla
+from govnet.sla.periods import midnight
 from govnet.surveys import services as surveys
 from govnet.surveys.models import Rating
 
@@ -188,5 +191,38 @@ def satisfaction(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Meas
             "satisfied": found.satisfied,
             "page": survey.get_absolute_url(),
         }
+    ]
+    return Measured(found.percent, "%", query, rows)
+
+
+@measure("availability", _("Availability with coverage"))
+def availability(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Measured:
+    """Availability of the evaluation's units over its period, from changes of state.
+
+    No value where more than the allowed share of the time is unknown; the terms are printed.
+    """
+    start, end = in_period(evaluation)
+    region = evaluation.region_id
+    scope = sla.Scope("region", region) if region else sla.SITE
+    first, last = midnight(start), midnight(end + timedelta(days=1))
+    try:
+        found = sla.availability(scope, first, last)
+    except ValueError as error:
+        raise MeasureError(gettext_noop("The period has not begun.")) from error
+    terms = found.terms
+    coverage = "—" if terms.coverage is None else f"{terms.coverage * 100:.2f}%"
+    query = f"（应服务 {terms.base_s} 秒 − 中断 {terms.down_s} 秒）÷ 应服务 {terms.base_s} 秒，"
+    query += f"监测覆盖率 {coverage}，单位 {len(found.members)} 个，{scope_text(evaluation)}"
+    if found.percent is None:
+        query += "；数据不足，不出具可用率"
+    rows = [
+        {
+            "name": each.name,
+            "availability": None if each.percent is None else str(each.percent),
+            "down_s": each.terms.down_s,
+            "coverage": None if each.terms.coverage is None else f"{each.terms.coverage:.4f}",
+            "page": reverse(f"inventory:{each.scope.kind}", args=[each.scope.pk]),
+        }
+        for each in found.members
     ]
     return Measured(found.percent, "%", query, rows)

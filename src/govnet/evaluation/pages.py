@@ -70,6 +70,9 @@ COLUMNS = {
     "returned": gettext_lazy("returned"),
     "valid": gettext_lazy("valid"),
     "satisfied": gettext_lazy("satisfied"),
+    "availability": gettext_lazy("availability (%)"),
+    "down_s": gettext_lazy("down (seconds)"),
+    "coverage": gettext_lazy("coverage"),
     "page": gettext_lazy("source row"),
 }
 MAX_ATTACHMENT = 20 * 1024 * 1024

@@ -12,9 +12,16 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         """Audit every write, declare the objects, put their panels on their pages."""
-        from govnet.projects import audit, due, panels, resources  # noqa: PLC0415  # models first
+        from govnet.projects import (  # noqa: PLC0415  # models first
+            audit,
+            due,
+            panels,
+            resources,
+            service_levels,
+        )
 
         audit.register()
         resources.register_all()
         panels.register_all()
         due.register_all()
+        service_levels.register_all()

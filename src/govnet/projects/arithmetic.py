@@ -54,7 +54,7 @@ def deduction(fee: Decimal, availability: Decimal, steps: Iterable[Step]) -> Ded
 
     Args:
         fee: the fee of the period, 元.
-        availability: percent, unrounded: 99.899 misses 99.9.
+        availability: percent, never rounded up: 99.8999 misses 99.9.
         steps: the contract's table.
     """
     step = applied_step(steps, availability)

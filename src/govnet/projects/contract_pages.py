@@ -23,12 +23,14 @@ from govnet.core.office import PrintingError
 from govnet.core.views.base import signed_in
 from govnet.inventory.models import Circuit, LifeCycle
 from govnet.projects import certificate as printing
-from govnet.projects import due, forms, services
+from govnet.projects import due, forms, service_levels, services
 from govnet.projects.choices import ContractState
 from govnet.projects.models import Contract, Deduction, Gate, GateOverride, Instalment
 from govnet.projects.models import PaymentCertificate as Certificate
 from govnet.projects.project_pages import attachment, form_page
 from govnet.projects.services import PlannedInstalment, ProjectError
+from govnet.projects.standing import certificate_room
+from govnet.sla.models import Statement
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 FILES: Final[dict[str, tuple[str, Callable[[Certificate], bytes]]]] = {
@@ -233,6 +235,26 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("projects.change_contract", raise_exception=True)
+def propose(request: HttpRequest, pk: int) -> HttpResponse:
+    """Compute the deduction of a statement's period and propose it."""
+    contract, user = _contract(request, pk), signed_in(request)
+    wanted = {name: request.POST.get(name, "") for name in ("statement", "instalment")}
+    if not all(text.isdecimal() for text in wanted.values()):
+        raise Http404
+    statement = get_object_or_404(Statement.objects.restrict(user), pk=int(wanted["statement"]))
+    instalment = get_object_or_404(contract.instalments.all(), pk=int(wanted["instalment"]))
+    try:
+        found = service_levels.deduct(statement, instalment, user)
+    except ProjectError as error:
+        messages.error(request, error.note.localized())
+    else:
+        text = _("Proposed: %s") % found.formula if found else _("The table asks for no deduction.")
+        messages.success(request, text)
+    return redirect(contract)
+
+
+@require_POST
+@permission_required("projects.change_contract", raise_exception=True)
 def deduction_decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Confirm or waive a proposed deduction."""
     user = signed_in(request)
@@ -273,6 +295,7 @@ def certificate(request: HttpRequest, pk: int) -> HttpResponse:
         "certificate": found,
         "numbers": found.numbers,
         "payments": found.payments.all(),
+        "room": certificate_room(found),
         "may_change": request.user.has_perm("projects.change_contract"),
     }
     return render(request, "projects/certificate.html", context)
@@ -309,7 +332,8 @@ def pay(request: HttpRequest, pk: int) -> HttpResponse:
     """Record a payment on a certificate."""
     found = _certificate(request, pk)
     form = forms.PaymentForm(
-        request.POST or None, initial={"amount": found.amount, "content": found.instalment.name}
+        request.POST or None,
+        initial={"amount": certificate_room(found), "content": found.instalment.name},
     )
     if request.method == "POST" and form.is_valid():
         try:

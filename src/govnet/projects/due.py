@@ -79,7 +79,7 @@ def _blocked(user: User, today: date) -> Iterator[DueItem]:
             if not waits or not facts.balances[row.pk].payable:
                 continue
             stop = gates.blocking(gates.statuses(row, facts))
-            note = "; ".join(f"{g.label}: {g.verdict.reason.localized()}" for g in stop)
+            note = " ".join(f"{g.label}: {g.verdict.reason.localized()}" for g in stop)
             url = f"{contract.get_absolute_url()}#instalment-{row.pk}"
             title = f"{contract.number} {row}"
             yield DueItem(title, note or _("ready to be certified"), url, row.due_on)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from govnet.core import panels
 from govnet.core.views.base import signed_in
-from govnet.projects import forms, gates
+from govnet.projects import forms, gates, service_levels
 from govnet.projects.arithmetic import Step, deduction
 from govnet.projects.choices import ContractState, DeductionState, Source
 from govnet.projects.gantt import gantt
@@ -83,6 +83,7 @@ def contract_panel(request: HttpRequest, contract: Contract) -> Mapping[str, Any
         "retained": sum((row.amount for row, _b, _g in rows if row.retention), ZERO),
         "lines_total": sum((line.total for line in contract.lines.all()), Decimal(0)),
         "waiting": {o.gate_id: o for o in waiting.select_related("requested_by")},
+        "months": service_levels.months(contract),
         "deductions": contract.deductions.select_related("instalment", "decided_by"),
         "certificates": [(row, certificate_room(row)) for row in certificates],
         "payments": contract.payments.select_related("certificate"),

@@ -61,7 +61,7 @@ class GateBlockedError(ProjectError):
 
     def __init__(self, blocking: Sequence[GateStatus]) -> None:
         self.blocking = tuple(blocking)
-        reasons = "; ".join(f"{item.label}: {item.verdict.reason.localized()}" for item in blocking)
+        reasons = " ".join(f"{item.label}: {item.verdict.reason.localized()}" for item in blocking)
         super().__init__(gettext_noop("The gates are not met: %(reasons)s"), reasons=reasons)
 
 
@@ -395,7 +395,7 @@ class SlaFigure:
         start: first day of the period.
         end: last day.
         months: how many monthly fees the period holds.
-        availability: percent, unrounded; None where the data do not suffice.
+        availability: percent, never rounded up; None where the data do not suffice.
         source: what identifies the frozen statement, JSON-ready.
     """
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("project/<int:pk>/upload/", project_pages.upload, name="project_upload"),
     path("project/<int:pk>/finance/", project_pages.finance, name="finance"),
     path("contract/<int:pk>/instalments/", contract_pages.instalments, name="instalments"),
+    path("contract/<int:pk>/from-statement/", contract_pages.propose, name="propose"),
     path("contract/<int:pk>/<str:step>/", contract_pages.move, name="contract_move"),
     path("instalment/<int:pk>/certify/", contract_pages.certify, name="certify"),
     path("gate/<int:pk>/override/", contract_pages.override, name="override"),

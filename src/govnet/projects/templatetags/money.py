@@ -21,6 +21,12 @@ def wan(amount: Decimal | None) -> str:
 
 
 @register.filter
+def yuan(amount: Decimal | None) -> str:
+    """An amount in 元 to the fen, in groups of three."""
+    return "—" if amount is None else f"{amount:,.2f}"
+
+
+@register.filter
 def of(part: Decimal | None, whole: Decimal | None) -> str:
     """A part of a whole as percent; a dash where there is nothing to divide by."""
     if part is None or not whole:
