@@ -13,6 +13,7 @@ import pytest
 
 from govnet.lab import kernel
 from govnet.lab.description import Role
+from govnet.lab.twin import Twin
 from tests.e2e.conftest import UNITS
 from tests.e2e.twins import City, a_twin, left_of, require_twin
 from tests.running import installation, until
@@ -91,13 +92,21 @@ def test_two_coexist_and_what_was_killed_leaves_nothing(city: City, tmp_path: Pa
     with a_twin(site, name, 2) as other:
         assert other.unreachable(5) == set()
         assert city.twin.unreachable(5) == set()
-        for processes in other.processes().values():
-            for command in ("python", "python3", "zebra", "snmpd"):
-                for pid in processes.get(command, ()):
-                    os.kill(pid, signal.SIGKILL)
+        _kill_half_of(other)
+        site.run("lab", "up", "--name", name, "--units", "2")  # removes what is left first
+        assert other.unreachable(5) == set()
+        _kill_half_of(other)
     assert left_of(name) == []
     assert city.twin.dead_daemons() == []
     assert city.twin.unreachable(5) == set()
+
+
+def _kill_half_of(twin: Twin) -> None:
+    """What moves the frames, and daemons of every node."""
+    for processes in twin.processes().values():
+        for command in ("python", "python3", "zebra", "snmpd"):
+            for pid in processes.get(command, ()):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

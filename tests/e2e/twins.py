@@ -86,7 +86,7 @@ def a_city(tmp_path: Path, name: str, units: int) -> Iterator[City]:
         try:
             until(
                 lambda: process.poll() is not None or site.status()["ok"],
-                150,
+                300,
                 "GovNet in the twin",
                 site.log_tail,
             )

@@ -22,11 +22,11 @@ from typing import IO, Final
 from govnet.demo.layout import demo_secrets
 from govnet.lab import kernel
 from govnet.lab.addresses import ANNOUNCED
-from govnet.lab.cables import CableError
+from govnet.lab.cables import CableError, Cables
 from govnet.lab.daemons import Daemon, Room, daemons_of
 from govnet.lab.daemons.registry import missing_packages
 from govnet.lab.description import PREFIX, Description, Node, read
-from govnet.lab.laying import lay_cables
+from govnet.lab.laying import control_socket, lay_cables
 from govnet.lab.reach import unreachable
 
 STATE: Final = Path("/run/govnet-lab")
@@ -101,14 +101,14 @@ class Twin:
         return Room(self.city, node, self.directory / "nodes" / node.name, secrets)
 
     def up(self) -> Times:
-        """Build it; what an earlier one of this name left behind is removed first.
+        """Build it; what is left of an earlier one of this name is removed first.
 
         Raises:
             TwinError: it may not be built, runs already, or a daemon does not start.
         """
         refuse_without_privileges()
         with _only_one(self.city.name):
-            if kernel.processes_in(self.city.namespaces):
+            if self._cables_answer():
                 name = self.city.name
                 raise TwinError(
                     f"The twin {name!r} runs already. Stop it: govnet lab down --name {name}"
@@ -123,6 +123,14 @@ class Twin:
                 raise TwinError(f"The twin could not be built: {error}") from error
             finally:
                 os.umask(umask)
+
+    def _cables_answer(self) -> bool:
+        """Whether the twin lives: without its cables it is only a remainder."""
+        try:
+            Cables(control_socket(self.directory)).all()
+        except CableError:
+            return False
+        return True
 
     def _build(self) -> Times:
         started = time.monotonic()
