@@ -1,7 +1,6 @@
 """rsyslog on every router: its daemons' messages to the operations room.
 
-The first core writes RFC 5424, the others RFC 3164, as a city's devices do; an aggregation
-router writes in GB18030 what an old switch would.
+Some routers write RFC 5424, the others RFC 3164, as a city's devices do.
 """
 
 from __future__ import annotations
