@@ -88,6 +88,10 @@ class Config(BaseSettings):
         default_factory=list, description="reverse proxies that are believed who asks"
     )
     https_only: bool = False
+    public_url: str = Field(default="", description="where people open the pages, for notices")
+    notice_loopback: bool = Field(
+        default=False, description="let notice channels talk to this machine"
+    )
     debug: bool = False
     time_zone: str = "Asia/Shanghai"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -125,6 +129,13 @@ class Config(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://, e.g. http://127.0.0.1:8123/")
         return _addressed(value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://, e.g. https://noc.example.gov.cn")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "govnet.monitor",
     "govnet.topology",
     "govnet.alarms",
+    "govnet.notices",
     "govnet.traffic",
     "govnet.logs",
     "govnet.operations",

@@ -13,6 +13,7 @@ urlpatterns = [
     path("inventory/", include("govnet.inventory.urls")),
     path("lab/", include("govnet.lab.urls")),
     path("logs/", include("govnet.logs.urls")),
+    path("notices/", include("govnet.notices.urls")),
     path("operations/", include("govnet.operations.urls")),
     path("projects/", include("govnet.projects.urls")),
     path("sla/", include("govnet.sla.urls")),

@@ -14,7 +14,17 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-VIEW_APPS = ("inventory", "monitor", "topology", "alarms", "traffic", "logs", "operations", "core")
+VIEW_APPS = (
+    "inventory",
+    "monitor",
+    "topology",
+    "alarms",
+    "notices",
+    "traffic",
+    "logs",
+    "operations",
+    "core",
+)
 # What a contract officer answers for and an auditor reads.
 ACCOUNT_APPS = ("sla", "projects", "surveys")
 # A credential opens devices; even its name and version are the engineers' business only.

@@ -26,6 +26,7 @@ from govnet.alarms import refs, services
 from govnet.alarms.choices import ACTIVE, AlarmState, EntryKind, Level
 from govnet.alarms.forms import AcknowledgeForm, CloseForm, CommentForm
 from govnet.alarms.models import Alarm, AlarmEntry
+from govnet.core import panels
 from govnet.core.registry import get_resource
 from govnet.core.views.base import ListState, is_fragment, signed_in
 from govnet.core.views.lists import ObjectList
@@ -124,7 +125,8 @@ def alarm(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if is_fragment(request):
         return render(request, "alarms/alarm_body.html", context)
-    return render(request, "alarms/alarm.html", {**context, **_charts(request, shown)})
+    context |= {"panels": panels.render(request, shown)["below"], **_charts(request, shown)}
+    return render(request, "alarms/alarm.html", context)
 
 
 def _forms(shown: Alarm) -> dict[str, forms.Form]:

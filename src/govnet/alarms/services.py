@@ -423,8 +423,10 @@ class StillActiveError(Exception):
     """The fault is still there, so that closing would only raise it again."""
 
 
-def acknowledge(alarms: QuerySet[Alarm], user: User, reason: str = "") -> int:
+def acknowledge(alarms: QuerySet[Alarm], user: User | None, reason: str = "") -> int:
     """Take the raised ones of some alarms over; reminders stop.
+
+    Without a user the reason says who did: somebody who was sent a notice.
 
     Returns:
         how many this call acknowledged.

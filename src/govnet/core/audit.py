@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
 import structlog
+from auditlog.registry import auditlog
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+
+LEFT_OUT: Final = frozenset({"id", "created_at", "updated_at", "demo"})
+"""Fields that no person changes."""
 
 _request_id: ContextVar[str | None] = ContextVar("govnet_request_id", default=None)
 
@@ -32,6 +38,30 @@ def correlated(identifier: str) -> Iterator[None]:
 def mask(value: str) -> str:
     """What the audit trail keeps of a secret: whether there is one."""
     return "" if value in {"", "None"} else "••••••"
+
+
+def follow(
+    models: Iterable[type[Model]],
+    leave_out: Collection[str] = LEFT_OUT,
+    secret: Collection[str] = (),
+) -> None:
+    """Audit every write of some models; safe to call again.
+
+    Args:
+        models: whose rows people write.
+        leave_out: fields that are no change to tell.
+        secret: fields of which only a change is told, besides the models' own secrets.
+    """
+    for model in models:
+        if not auditlog.contains(model):
+            fields = model._meta.concrete_fields
+            auditlog.register(
+                model,
+                # Named one by one: reverse relations have no place in a diff.
+                include_fields=[field.name for field in fields if field.name not in leave_out],
+                mask_fields=[*getattr(model, "SECRET_FIELDS", ()), *secret],
+                mask_callable="govnet.core.audit.mask",
+            )
 
 
 class RequestIdMiddleware:

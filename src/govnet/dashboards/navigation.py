@@ -58,6 +58,20 @@ JOBS = (
                 "alarms.view_maintenancewindow",
             ),
             Entry(_("Alarm rules"), "adjustments", "alarms:rule_list", "alarms.view_rule"),
+            Entry(_("Notice policies"), "list-check", "notices:policy_list", "notices.view_policy"),
+            Entry(_("Channels"), "send", "notices:channel_list", "notices.view_channel"),
+            Entry(
+                _("Recipients"),
+                "address-book",
+                "notices:recipient_list",
+                "notices.view_recipient",
+            ),
+            Entry(
+                _("Shifts"), "calendar-event", "notices:dutyshift_list", "notices.view_dutyshift"
+            ),
+            Entry(
+                _("Deliveries"), "mail-forward", "notices:delivery_list", "notices.view_delivery"
+            ),
         ),
     ),
     Job(

@@ -1,4 +1,7 @@
-"""The correlator process: turns states, rules and reports into alarms, about once a second."""
+"""The correlator process: turns states, rules and reports into alarms, about once a second.
+
+A second thread tells people of them, so that a peer that hangs never holds up the looking.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,15 @@ from govnet.config import Config
 from govnet.runtime.collector import calm_collector
 from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.locks import only_one
+from govnet.runtime.notifier import keep_notifying
 
 log = structlog.get_logger()
 
 STEP_S: Final = 1.0
 HUNG_S: Final = 30.0
 RETRY_S: Final = 5.0
+STOP_S: Final = 1.5
+"""How long what is being sent may take to end."""
 
 _FAILED = Counter("govnet_correlator_failed_steps_total", "Steps that the database refused")
 
@@ -31,7 +37,7 @@ class Loop:
     """Steps until told to stop, and knows how late it is."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
+        self.stopping = threading.Event()
         self._beat = time.monotonic()
         self._raised = PerMinute()
         self._counters: dict[str, float] = {}
@@ -39,12 +45,12 @@ class Loop:
 
     def stop(self, *_signal: object) -> None:
         """End after the present step."""
-        self._stop.set()
+        self.stopping.set()
 
     def run(self) -> None:
         """Step once a second; a database that is away is asked again."""
         correlator: Correlator | None = None
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             wait = STEP_S
             try:
                 correlator = correlator or Correlator()
@@ -58,7 +64,7 @@ class Loop:
             finally:
                 close_old_connections()
             self._beat = time.monotonic()
-            self._stop.wait(wait)
+            self.stopping.wait(wait)
         connection.close()
 
     def _step(self, correlator: Correlator) -> None:
@@ -104,5 +110,8 @@ def run_correlator(config: Config) -> int:
         serving_health("correlator", config.correlator_health_port, loop.condition),
     ):
         calm_collector()
+        notifying = threading.Thread(target=keep_notifying, args=(loop.stopping,), name="notify")
+        notifying.start()
         loop.run()
+        notifying.join(STOP_S)
     return 0
