@@ -188,8 +188,8 @@ def test_quiet_hours_hold_back_all_but_critical(city: City, robot: Channel, peer
 
 
 def test_those_on_duty_are_mentioned(city: City, robot: Channel, peer: HttpPeer) -> None:
-    on_duty = Recipient.objects.create(name="day", phone="13800000001")
-    off_duty = Recipient.objects.create(name="night", phone="13800000002")
+    on_duty = Recipient.objects.create(name="day", phone="170-DAY")
+    off_duty = Recipient.objects.create(name="night", phone="170-NIGHT")
     hours = timedelta(hours=4)
     DutyShift.objects.create(recipient=on_duty, starts_at=NOON - hours, ends_at=NOON + hours)
     DutyShift.objects.create(recipient=off_duty, starts_at=NOON + hours, ends_at=NOON + 3 * hours)
@@ -198,7 +198,7 @@ def test_those_on_duty_are_mentioned(city: City, robot: Channel, peer: HttpPeer)
     see(fault(city.device))
     send(robot, 0)
     text = json.loads(peer.requests[0].body)["text"]
-    assert text["mentioned_mobile_list"] == ["13800000001"]
+    assert text["mentioned_mobile_list"] == ["170-DAY"]
 
 
 def test_a_policy_of_a_region_tells_of_that_region_only(
