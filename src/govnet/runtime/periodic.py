@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 _RUNS = Counter("govnet_worker_periodic_runs_total", "Periodic jobs run", ["job", "result"])
 
+MINUTE_S: Final = 60.0
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
 FIRST_AFTER_S: Final = 60.0
@@ -30,6 +31,13 @@ def _issue_statements() -> int:
     from govnet.sla.statements import issue_due
 
     return issue_due()
+
+
+def _sweep() -> None:
+    """Neighbours of every polled device, when it is time for them."""
+    from govnet.topology.sweep import sweep_if_due
+
+    sweep_if_due()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ JOBS: Final = (
     Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
     Job("forget_import_files", DAY_S, forget_old_files),
     Job("issue_statements", HOUR_S, _issue_statements),
+    Job("sweep_neighbours", MINUTE_S, _sweep),
 )
 
 
