@@ -87,7 +87,9 @@ def test_a_line_that_neither_end_sees_any_more_is_missing(net: Net) -> None:
     assert item.circuit == net.circuits["agg-e-core1"]
     assert not item.acceptable
     seen = Neighbour.objects.get(device=net.devices["agg-e"])
-    assert seen.last_seen_at < Sweep.objects.get(device=net.devices["agg-e"]).answered_at
+    answered_at = Sweep.objects.get(device=net.devices["agg-e"]).answered_at
+    assert answered_at is not None
+    assert seen.last_seen_at < answered_at
 
 
 def test_nothing_is_missing_where_an_end_is_silent_mute_or_long_ago(net: Net) -> None:

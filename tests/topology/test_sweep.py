@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import tempfile
 import time
@@ -51,12 +52,12 @@ def _polled(device: Device, port: int, **credential: str) -> None:
     )
 
 
-def _sweep_until(done: object) -> SweepRun:
+def _sweep_until_heard(devices: int) -> SweepRun:
     for _ in range(40):
         run = SweepRun.objects.create()
         sweep.sweep(run)
-        if Neighbour.objects.filter(source=Source.LLDP).count() == done:
-            return run
+        if Neighbour.objects.filter(source=Source.LLDP).count() == devices:
+            break
         time.sleep(0.5)
     return run
 
@@ -92,8 +93,9 @@ def test_a_round_over_v2c_and_v3_finds_the_cable_and_the_address(
                 twin, agent.port, version="3", user="sha256aes", auth_protocol="SHA-256",
                 auth_key=AUTH_KEY, priv_protocol="AES", priv_key=PRIV_KEY,
             )  # fmt: skip
-            subprocess.run(["ping", "-c1", "-W2", "192.0.2.2"], check=True, capture_output=True)
-            run = _sweep_until(2)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+                caller.sendto(b"who has it?", ("192.0.2.2", 9))
+            run = _sweep_until_heard(2)
     finally:
         subprocess.run(["ip", "netns", "del", PEER], check=False, capture_output=True)
     run.refresh_from_db()
