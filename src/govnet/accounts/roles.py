@@ -31,6 +31,8 @@ ACCOUNT_APPS = ("sla", "projects", "surveys")
 ENGINEERS_ONLY = ("credential",)
 RUN_PROBE = "monitor.run_probe"
 APPROVE = "projects.approve_gateoverride"
+HANDLE_ORDER = "operations.handle_workorder"
+REPORT_ORDER = "operations.report_workorder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,19 @@ ROLES = (
         sees_credentials=True,
         extra=(RUN_PROBE,),
     ),
-    Role("unit_contact", _("Unit contact"), view_apps=("inventory", "monitor")),
+    Role(
+        "unit_contact",
+        _("Unit contact"),
+        view_apps=("inventory", "monitor", "operations"),
+        extra=(REPORT_ORDER,),
+    ),
     Role(
         "contractor",
         _("Carrier or contractor"),
         view_apps=("operations",),
         # Its own contracts and what was paid on them; never the project's budget.
         extra=(
+            HANDLE_ORDER,
             "projects.view_contract",
             "projects.view_document",
             "projects.view_paymentcertificate",

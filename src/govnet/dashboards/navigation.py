@@ -78,12 +78,6 @@ JOBS = (
         _("Network"),
         (
             Entry(_("Topology map"), "topology-star-3", "topology:map", "inventory.view_device"),
-            Entry(
-                _("Ledger against reality"),
-                "arrows-exchange",
-                "topology:differences",
-                "topology.view_neighbour",
-            ),
             Entry(_("Regions"), "map-pin", "inventory:region_list", "inventory.view_region"),
             Entry(_("Units"), "building-community", "inventory:unit_list", "inventory.view_unit"),
             Entry(
@@ -128,6 +122,23 @@ JOBS = (
                 _("State changes"), "arrows-exchange", "dashboards:flip_list", "monitor.view_flip"
             ),
             Entry(_("Probe now"), "radar", "dashboards:probe", "monitor.run_probe"),
+        ),
+    ),
+    Job(
+        _("Operations"),
+        (
+            Entry(
+                _("Work orders"),
+                "clipboard-list",
+                "operations:workorder_list",
+                "operations.view_workorder",
+            ),
+            Entry(
+                _("Time limits"),
+                "clock-exclamation",
+                "operations:orderlimit_list",
+                "operations.change_orderlimit",
+            ),
         ),
     ),
     Job(

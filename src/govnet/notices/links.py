@@ -35,25 +35,26 @@ class Permit:
     delivery_id: int
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """An address that opens a page from elsewhere; empty when the site has no public address."""
     base = get_config().public_url
     return f"{base.rstrip('/')}{path}" if base else ""
 
 
 def alarm_url(alarm: Alarm) -> str:
     """The alarm's page; empty when the site has no public address."""
-    return _absolute(alarm.get_absolute_url())
+    return absolute(alarm.get_absolute_url())
 
 
 def list_url() -> str:
     """The list of alarms; empty when the site has no public address."""
-    return _absolute(reverse("alarms:alarm_list"))
+    return absolute(reverse("alarms:alarm_list"))
 
 
 def acknowledge_url(delivery: Delivery) -> str:
     """A signed address for one notice; empty when the site has no public address."""
     token = signing.dumps([delivery.alarm_id, delivery.pk], salt=SALT)
-    return _absolute(reverse("notices:acknowledge", args=[token]))
+    return absolute(reverse("notices:acknowledge", args=[token]))
 
 
 def read(token: str) -> Permit | None:

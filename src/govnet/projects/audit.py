@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from auditlog.registry import auditlog
 from django.db.models import Model
 
+from govnet.core.audit import follow
 from govnet.projects import models
 
 # Whole certificates and inputs have a hash; times are those of the entry itself.
@@ -34,9 +34,4 @@ FOLLOWED: Final[tuple[type[Model], ...]] = (
 
 def register() -> None:
     """Follow every model; safe to call again."""
-    for model in FOLLOWED:
-        if not auditlog.contains(model):
-            fields = model._meta.concrete_fields  # noqa: SLF001  # Django documents it
-            auditlog.register(
-                model, include_fields=[f.name for f in fields if f.name not in LEFT_OUT]
-            )
+    follow(FOLLOWED, leave_out=LEFT_OUT)

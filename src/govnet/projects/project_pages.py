@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from govnet.core.uploads import UploadError
 from govnet.core.views.base import signed_in
 from govnet.projects import documents, forms, services
 from govnet.projects.finance import workbook
@@ -139,7 +140,7 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             documents.store(document, form.cleaned_data["file"], signed_in(request))
-    except ProjectError as error:
+    except UploadError as error:
         messages.error(request, error.note.localized())
     else:
         messages.success(request, _("“%s” saved.") % document)
@@ -153,7 +154,7 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(visible, pk=pk)
     try:
         content = documents.read(found)
-    except ProjectError as error:
+    except UploadError as error:
         return HttpResponse(error.note.localized(), status=409, content_type="text/plain")
     return attachment(content, found.file_name)
 

@@ -33,11 +33,11 @@ def _issue_statements() -> int:
     return issue_due()
 
 
-def _sweep() -> None:
-    """Neighbours of every polled device, when it is time for them."""
-    from govnet.topology.sweep import sweep_if_due
+def _escalate_overdue() -> int:
+    """Clocks of work orders that ran over; the arithmetic loads numpy, so only here."""
+    from govnet.operations.overdue import escalate
 
-    sweep_if_due()
+    return escalate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ JOBS: Final = (
     Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
     Job("forget_import_files", DAY_S, forget_old_files),
     Job("issue_statements", HOUR_S, _issue_statements),
-    Job("sweep_neighbours", MINUTE_S, _sweep),
+    Job("escalate_overdue_orders", MINUTE_S, _escalate_overdue),
 )
 
 

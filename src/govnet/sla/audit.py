@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from auditlog.registry import auditlog
 from django.db.models import Model
 
+from govnet.core.audit import follow
 from govnet.sla.models import (
     Agreement,
     Exclusion,
@@ -30,8 +30,4 @@ FOLLOWED: Final[tuple[type[Model], ...]] = (
 
 def register() -> None:
     """Follow every model; safe to call again."""
-    for model in FOLLOWED:
-        if not auditlog.contains(model):
-            fields = model._meta.concrete_fields  # noqa: SLF001  # Django documents it
-            names = [field.name for field in fields if field.name not in LEFT_OUT]
-            auditlog.register(model, include_fields=names)
+    follow(FOLLOWED, leave_out=LEFT_OUT)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from django.core import signing
 from django.db import transaction
@@ -14,8 +12,8 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from govnet.core.errors import ToldError, gettext_noop
+from govnet.core.uploads import keep
 from govnet.inventory.models import AcceptanceState, Region, Unit
-from govnet.projects.documents import check_file
 from govnet.surveys.models import Ballot, ManualResult, Rating, Survey, SurveyState
 from govnet.surveys.result import Result
 
@@ -185,24 +183,19 @@ def enter_by_hand(
         raise SurveyError(gettext_noop("Satisfied ≤ valid ≤ returned ≤ invited must hold."))
     if not counts.valid:
         raise SurveyError(gettext_noop("Without a valid answer there is no result."))
-    try:
-        check_file(file)
-    except ToldError as error:
-        raise SurveyError(error.note.message, **error.note.params) from error
-    content = file.read()
-    file.seek(0)
-    name = (file.name or "").rsplit("/", 1)[-1][:200]
     made = ManualResult(
         survey=survey,
         invited=counts.invited,
         returned=counts.returned,
         valid=counts.valid,
         satisfied=counts.satisfied,
-        file_name=name,
-        digest=sha256(content).hexdigest(),
         entered_by=user,
     )
-    made.attachment.save(f"{uuid4().hex}.{name.rsplit('.', 1)[-1].lower()}", file, save=False)
+    try:
+        kept = keep(made.attachment, file)
+    except ToldError as error:
+        raise SurveyError(error.note.message, **error.note.params) from error
+    made.file_name, made.digest = kept.name, kept.digest
     made.save()
     survey.state = SurveyState.CLOSED
     survey.save(update_fields=["state", "updated_at"])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from auditlog.registry import auditlog
-
+from govnet.core.audit import follow
 from govnet.topology.models import Dismissal, MapPosition, ProbeAttachment
 
 
 def register() -> None:
     """Follow the models; safe to call again."""
-    for model in (ProbeAttachment, MapPosition, Dismissal):
-        if not auditlog.contains(model):
-            auditlog.register(model)
+    follow((ProbeAttachment, MapPosition, Dismissal))
