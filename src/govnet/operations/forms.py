@@ -40,7 +40,9 @@ class WorkOrderForm(ObjectForm):
             "reported_at",
         )
         help_texts: ClassVar[Texts] = {
-            "title": _("What does not work, in a few words, e.g. 三楼办事窗口无法上网."),
+            "title": _(
+                "What does not work, in a few words, e.g. no Internet at the third-floor windows."
+            ),
             "unit": _("Type a part of the unit's name or code."),
             "circuit": _("Where it is known: its carrier becomes the contractor."),
         }
