@@ -14,13 +14,16 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from govnet.engine.result import State
-from govnet.lab.daemons.portal import NGINX
+from govnet.lab.daemons.portal import NGINX, PAGE
+from govnet.lab.daemons.portal import SITE as TITLE
 from govnet.lab.description import Description, Role
 from govnet.lab.faults.base import Kind, Options, node_named, register
 from govnet.lab.truth import Damage, Sense
 from govnet.lab.twin import Twin
 
 SITE: Final = "root /run/etc/site;"
+HEAD_BYTES: Final = 240
+"""About what the web server puts before a page; it trickles with it."""
 DEFACED: Final = "<!doctype html><h1>HACKED</h1>"
 
 
@@ -107,12 +110,10 @@ class Slow(_OfPortal):
 
     def configuration(self) -> str:
         """A page that arrives in drops."""
-        rate = max(1, int(PAGE_BYTES / self.options.seconds))
+        size = len(PAGE.format(site=TITLE).encode()) + HEAD_BYTES
+        # The first second is sent at once.
+        rate = max(1, int(size / (self.options.seconds + 1)))
         return NGINX.replace(SITE, f"{SITE}\n    limit_rate {rate};\n    postpone_output 0;")
-
-
-PAGE_BYTES: Final = 200
-"""About what the portal's page has."""
 
 
 def _load(twin: Twin, node: str, configuration: str) -> None:
