@@ -158,15 +158,20 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _ports_are_distinct(self) -> Self:
-        names = ["web_port", "engine_health_port", "worker_health_port", "web_health_port"]
-        names += ["receiver_health_port", "correlator_health_port"]
-        names += ["store_port"] if self.embedded_store else []
         used: dict[int, str] = {}
-        for name in names:
-            other = used.setdefault(getattr(self, name), name)
+        for name, port in self.tcp_ports.items():
+            other = used.setdefault(port, name)
             if other != name:
-                raise ValueError(f"{other} and {name} are both {getattr(self, name)}")
+                raise ValueError(f"{other} and {name} are both {port}")
         return self
+
+    @property
+    def tcp_ports(self) -> dict[str, int]:
+        """What its processes serve on, by the name of the setting; all but the pages' loopback."""
+        names = ["web_port", "web_health_port", "engine_health_port", "receiver_health_port"]
+        names += ["worker_health_port", "correlator_health_port"]
+        names += ["store_port"] if self.embedded_store else []
+        return {name: getattr(self, name) for name in names}
 
     @property
     def embedded_store(self) -> bool:

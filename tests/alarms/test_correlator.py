@@ -114,6 +114,8 @@ def test_a_child_that_stays_down_when_its_parent_recovers_is_told_once(
     for mono in (20, 30, 40):
         settle(correlator, mono)
     assert active() == {"e2接入点": None}
+    assert sorted(told()) == ["cleared agg-e", "raised agg-e"]  # it may need a moment, too
+    correlator.step(50, timezone.now() + network.HOLD)
     assert sorted(told()) == ["cleared agg-e", "raised agg-e", "raised e2接入点"]
 
 
@@ -187,6 +189,9 @@ def test_a_trap_raises_a_link_within_one_step_and_both_ends_are_one_alarm(
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.object_name) == ("link_down", "agg-e-core1")
     assert alarm.entries.get(kind="raised").evidence["events"]
+    assert told() == []  # it may be one of its ends that lost power
+    TargetState.objects.filter(state="up").update(answered_at=timezone.now())
+    correlator.step(17)
     assert told() == ["raised agg-e-core1"]
     down(net, "agg-e", "e1", "e2")
     settle(correlator, 20)
@@ -194,6 +199,50 @@ def test_a_trap_raises_a_link_within_one_step_and_both_ends_are_one_alarm(
     report_event("link_down", circuit, raised=False, source="trap")
     inbox.inbox.store()
     down(net, "agg-e", "e1", "e2", state="up")
+    settle(correlator, 30)
+    assert active() == {}
+
+
+def test_what_was_read_before_the_fault_above_proves_nothing(
+    net: Net, correlator: Correlator
+) -> None:
+    """SNMP is asked once a minute: it still reads "up" behind a router that is dead."""
+    for name in ("agg-e", "e1"):
+        owner = net.targets[name]
+        agent = Target.objects.create(
+            name=f"{name} SNMP", kind="snmp", address=f"{owner.address}1",
+            device=owner.device, access_point=owner.access_point,
+        )  # fmt: skip
+        set_state(agent, "up", answered_at=timezone.now() - timedelta(seconds=40))
+        net.targets[agent.name] = agent
+    topology.forget_graph()
+    for mono, name in ((10, "agg-e"), (20, "e1")):
+        down(net, name)
+        TargetState.objects.filter(state="up").exclude(target__name__startswith="core").update(
+            answered_at=timezone.now() - timedelta(seconds=40)
+        )
+        settle(correlator, mono)
+    assert active() == {"agg-e": None, "e1接入点": "agg-e"}
+    assert told() == ["raised agg-e"]
+
+
+def test_what_failed_with_its_host_is_unknown_until_it_is_asked_again(
+    net: Net, correlator: Correlator
+) -> None:
+    agent = Target.objects.create(
+        name="agg-e SNMP", kind="snmp", address="127.77.1.1", device=net.devices["agg-e"]
+    )
+    net.targets[agent.name] = agent
+    topology.forget_graph()
+    down(net, "agg-e", "agg-e SNMP")
+    settle(correlator, 10)
+    TargetState.objects.filter(target=agent).update(
+        checked_at=timezone.now() - timedelta(seconds=10)
+    )
+    down(net, "agg-e", state="up")
+    settle(correlator, 20)
+    assert told() == ["raised agg-e", "cleared agg-e"]
+    set_state(agent, "up")
     settle(correlator, 30)
     assert active() == {}
 

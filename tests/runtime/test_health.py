@@ -13,8 +13,6 @@ from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.status import all_ok, as_json, ask, ask_all
 from tests.peers import free_port
 
-NAMES = {"store", "web", "engine", "receiver", "worker", "correlator"}
-
 
 def get(port: int, path: str) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5, trust_env=False)

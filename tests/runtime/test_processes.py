@@ -18,8 +18,6 @@ from tests.running import Running, installation, running_govnet, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-NAMES = {"store", "web", "engine", "receiver", "worker", "correlator"}
-
 
 @pytest.fixture(scope="module")
 def govnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

@@ -23,6 +23,7 @@ from govnet.inventory.models import (
 from govnet.monitor.models import PortState, Target
 from govnet.topology import services
 from govnet.topology.elements import element_of
+from govnet.topology.readings import node_state
 from tests.city import set_state
 from tests.people import person
 from tests.topology.net import Net, build_net
@@ -108,7 +109,7 @@ def test_a_place_that_answers_to_one_of_its_targets_is_reached(net: Net) -> None
     ],
 )
 def test_the_state_of_a_place(seen: tuple[str, ...], state: str) -> None:
-    assert services.node_state(map(State, seen)) is State(state)
+    assert node_state(map(State, seen)) is State(state)
 
 
 def test_an_application_is_told_apart_from_its_path(net: Net) -> None:

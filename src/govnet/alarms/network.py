@@ -23,6 +23,7 @@ from govnet.inventory.models import AccessPoint, Circuit, CircuitKind, Device, D
 from govnet.monitor.models import TargetState
 from govnet.topology import services as topology
 from govnet.topology.ledger import Placed
+from govnet.topology.readings import ANSWERING
 
 UNREACHABLE: Final = "unreachable"
 DEGRADED: Final = "degraded"
@@ -34,6 +35,9 @@ KINDS: Final = (UNREACHABLE, LINK_DOWN, DEGRADED, PARTIAL, SERVICE_DOWN, SNMP_SI
 HOLD: Final = timedelta(seconds=15)
 """The longest that a notice waits for news of what stands above: one probing interval and the
 confirmation of its state."""
+
+WAYS_TO_IT: Final = (Reason.UPSTREAM_ANSWERS, Reason.HOST_ANSWERS, Reason.UPSTREAM_CLEAN)
+"""Reasons that name what lies before a fault on the way from the probe point."""
 
 MANY_UNITS: Final = 0.1
 """A fault that cuts off this share of all units is critical (figures of the field)."""
@@ -142,7 +146,7 @@ class _Faults:
         kind = self._kind_of_root(root, ref)
         self._root_keys[root.element] = Key(kind, ref)
         impact = self._impact(root)
-        since = self._since([root.element]) or self._since(root.shadowed) or self._now
+        since = self._since([root.element]) or self._first_seen(Key(kind, ref), root) or self._now
         return Fault(
             kind,
             ref,
@@ -195,6 +199,13 @@ class _Faults:
         if ref.kind == ObjectKind.CIRCUIT:
             return LINK_DOWN
         return self._service_kind(ref)
+
+    def _first_seen(self, key: Key, root: Root) -> datetime | None:
+        """Since when what itself does not say so is down: a port's reading, an inferred root."""
+        alarms = Alarm.objects.active().filter(
+            kind=key.kind, object_kind=key.ref.kind, object_id=key.ref.pk
+        )
+        return self._since(root.shadowed) or alarms.values_list("first_at", flat=True).first()
 
     def _since(self, elements: Iterable[str]) -> datetime | None:
         """When the first of some elements left its good state."""
@@ -257,23 +268,28 @@ class _Faults:
         return found
 
     def _told_after(self, root: Root, since: datetime) -> datetime | None:
-        """A notice waits until what stands above was seen to answer after the fault began."""
-        if any(fact.reason is Reason.LINK_DOWN_SEEN for fact in root.facts):
-            return None
-        above = {
-            element
-            for fact in root.facts
-            if fact.reason in (Reason.UPSTREAM_ANSWERS, Reason.HOST_ANSWERS, Reason.UPSTREAM_CLEAN)
-            for element in fact.elements
-        }
-        rows = [
-            row
-            for element in above
-            for pk in self._picture.targets_of(element)
-            if (row := self._picture.targets.get(pk)) is not None
-        ]
-        proven = all(row.answered_at is not None and row.answered_at > since for row in rows)
+        """A notice waits until what stands above was seen to answer after the fault began.
+
+        One way to the fault that holds is proof enough; a link, whose ends may be what failed,
+        needs both of them. What came back only since then may have hidden the fault: what lay
+        behind needs a moment, too.
+        """
+        ways = [f for f in root.facts if f.reason in WAYS_TO_IT]
+        ends = [f for f in root.facts if f.reason is Reason.OTHER_PATH_HOLDS]
+        above = [self._answers(name) for fact in (*ways, *ends) for name in fact.elements]
+        returned = max((since for since, _at in above if since is not None), default=since)
+        if returned > since:
+            return returned + HOLD
+        proofs = [at is not None and at > since for _since, at in above]
+        proven = all(proofs) if ends or not proofs else any(proofs)
         return None if proven else since + HOLD
+
+    def _answers(self, element: str) -> tuple[datetime | None, datetime | None]:
+        """Since when a node answers, and when it last did."""
+        rows = [self._picture.targets.get(pk) for pk in self._picture.targets_of(element)]
+        well = [row for row in rows if row and row.state in ANSWERING]
+        since = max((row.since for row in well if row.since), default=None)
+        return since, max((row.answered_at for row in well if row.answered_at), default=None)
 
 
 class _Levels:

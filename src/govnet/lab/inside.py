@@ -33,10 +33,7 @@ def run_inside(
         govnet.runtime.supervisor.StartError: it cannot start.
     """
     check_ports(config)
-    ports = [config.web_port, config.web_health_port, config.engine_health_port]
-    ports += [config.worker_health_port]
-    ports += [config.store_port] if config.embedded_store else []
-    relay = Relay(twin.namespace("noc"), config.web_host, ports)
+    relay = Relay(twin.namespace("noc"), config.web_host, config.tcp_ports.values())
     views = {f"/etc/{name}": twin.directory / name for name in ("hosts", "resolv.conf")}
     with kernel.inside(twin.namespace("noc")):
         kernel.see_instead({seen: path for seen, path in views.items() if Path(seen).is_file()})

@@ -205,13 +205,8 @@ def check_ports(config: Config) -> None:
     Raises:
         StartError: a port is taken or the address to listen on is not of this machine.
     """
-    wanted = [("web_port", config.web_host, config.web_port)]
-    names = ["web_health_port", "engine_health_port", "worker_health_port"]
-    names += ["receiver_health_port", "correlator_health_port"]
-    names += ["store_port"] if config.embedded_store else []
-    wanted += [(name, LOOPBACK, getattr(config, name)) for name in names]
-    for name, host, port in wanted:
-        _check_port(name, host, port)
+    for name, port in config.tcp_ports.items():
+        _check_port(name, config.web_host if name == "web_port" else LOOPBACK, port)
 
 
 def _check_port(name: str, host: str, port: int) -> None:

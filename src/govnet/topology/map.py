@@ -18,6 +18,7 @@ from govnet.inventory.models import AccessPoint, Circuit, Device, DeviceLayer, L
 from govnet.topology import services
 from govnet.topology.layout import CHIP_HEIGHT, Block, Layout, arrange
 from govnet.topology.models import MapPosition, MapView
+from govnet.topology.readings import PORT_STATE_FRESH
 
 COLLAPSE_FROM: Final = 400
 """With more chips than this the blocks are closed until one is opened."""
@@ -349,7 +350,7 @@ def _use(circuit: Circuit) -> float | None:
     mbps: int | None = getattr(circuit, "contracted_mbps", None)
     if state is None or not mbps or not state.sampled_at:
         return None
-    if timezone.now() - state.sampled_at > services.PORT_STATE_FRESH:
+    if timezone.now() - state.sampled_at > PORT_STATE_FRESH:
         return None
     rates = [rate for rate in (state.in_bps, state.out_bps) if rate is not None]
     return max(rates) / (mbps * 1e6) if rates else None

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.utils import timezone
 from django.utils.functional import Promise
 
 from govnet.core.querysets import RestrictedQuerySet
 from govnet.engine.result import State
 from govnet.engine.topology import Diagnosis, Graph, Root, diagnose
 from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Unit
-from govnet.monitor.models import PortState, Target, TargetState
+from govnet.monitor.models import Target
 from govnet.monitor.services import bump_revision_on_commit, revision
 from govnet.topology.elements import element_of, keys
 from govnet.topology.ledger import Placed, read_ledger
 from govnet.topology.models import MapPosition, ProbeAttachment
-
-PORT_STATE_FRESH: Final = timedelta(minutes=5)
-"""An older reading of a port says nothing of its link now."""
+from govnet.topology.readings import present_states
 
 # The graph
 
@@ -62,36 +58,8 @@ def element_of_target(target_id: int) -> str | None:
 
 
 def states() -> dict[str, State]:
-    """The state of every node and link that is measured; what is missing is not."""
-    here = placed()
-    told = {pk: State(state) for pk, state in TargetState.objects.values_list("target_id", "state")}
-    found = {name: told.get(pk, State.UNKNOWN) for pk, name in here.services.items()}
-    for node, targets in here.paths.items():
-        found[node] = node_state(told.get(pk, State.UNKNOWN) for pk in targets)
-    return found | _link_states(here)
-
-
-def node_state(targets: Iterable[State]) -> State:
-    """The state of a place from its targets: one that answers proves that it is reached."""
-    seen = set(targets)
-    if State.DOWN in seen and seen & {State.UP, State.DEGRADED}:
-        return State.DEGRADED
-    order = (State.DEGRADED, State.UP, State.DOWN)
-    return next((state for state in order if state in seen), State.UNKNOWN)
-
-
-def _link_states(here: Placed) -> dict[str, State]:
-    fresh = PortState.objects.filter(sampled_at__gte=timezone.now() - PORT_STATE_FRESH)
-    up = {pk: bool(oper) for pk, oper in fresh.values_list("port_id", "oper_up")}
-    found = {}
-    for name, ports in here.ports.items():
-        told = [up.get(port) if port else None for port in ports]
-        if False in told:
-            found[name] = State.DOWN
-        elif told == [True, True]:
-            # A port that is up proves the line only up to the carrier's next equipment.
-            found[name] = State.UP
-    return found
+    """The state of every node and link of which something is known now."""
+    return present_states(placed())
 
 
 def present() -> Diagnosis:
