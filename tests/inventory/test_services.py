@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govnet.inventory.models import Device, Port
-from govnet.inventory.services import Interfaces, bind_ports
+from govnet.inventory.services import Interfaces, NewPort, add_ports, bind_ports
 from tests.core.world import World
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +92,26 @@ def test_whatever_there_was_every_name_has_its_index_and_no_index_two_ports(
     for index, name, _alias in rows:
         if names.count(name) == 1 and name in ledger:
             assert ports(device)[name] == index
+
+
+def test_a_port_written_short_finds_its_interface_in_full(device: Device) -> None:
+    Port.objects.create(device=device, name="XGE0/0/1")
+    Port.objects.create(device=device, name="Gi 0/0/1")
+    bind_ports({device.pk: has((5, "XGigabitEthernet0/0/1", ""), (6, "GigabitEthernet0/0/1", ""))})
+    assert ports(device) == {"XGE0/0/1": 5, "Gi 0/0/1": 6}
+
+
+def test_accepted_ports_are_entered_once_and_audited(device: Device) -> None:
+    Port.objects.create(device=device, name="GE0/0/1")
+    Port.objects.create(device=device, name="by hand", if_index=9)
+    wanted = [
+        NewPort("GigabitEthernet0/0/1", 1),
+        NewPort("GE0/0/2", 2, "至单位" + "长" * 200),
+        NewPort("GE0/0/9", 9),
+    ]
+    (new,) = add_ports(device, wanted)
+    assert (new.name, new.if_index, len(new.alias)) == ("GE0/0/2", 2, 120)
+    assert add_ports(device, wanted) == []
+    assert ports(device) == {"GE0/0/1": None, "by hand": 9, "GE0/0/2": 2}
+    entry = get_logentry_model().objects.get_for_object(new).get()
+    assert entry.changes["if_index"] == ["None", "2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers_snmpd import COMMUNITY, running_snmpd
+from tests.peers_snmpd import COMMUNITY, Snmpd, running_snmpd
 from tests.running import until
 from tests.runtime.machine import IMPORTS, Machine, machine
 
@@ -90,6 +91,27 @@ def test_an_outage_is_a_flip_since_its_first_failed_sample_and_ends_as_one(
     assert down.confirmed - closed_at <= 5, "confirmed within five seconds"
 
 
+def _number_anew(snmpd: Snmpd, site: Machine) -> None:
+    """The agent starts anew with the name at another index: the port follows at the next poll,
+    long before names are read again anyhow (every 30th poll) or all is read (once a minute)."""
+    old, new = 1, max(index for index, _name in socket.if_nameindex())
+    names = "".join(
+        f'override 1.3.6.1.2.1.31.1.1.1.1.{index} octet_str "{name}"\n'
+        for index, name in ((old, "other"), (new, "lo"))
+    )
+    with (snmpd.folder / "conf" / "snmpd.conf").open("a") as configuration:
+        configuration.write(names)
+    (index,) = site.rows("SELECT if_index FROM inventory_port")[0]
+    assert index == old
+    snmpd.restart()
+    until(
+        lambda: site.rows("SELECT if_index FROM inventory_port")[0][0] == new,
+        30,
+        "the port at its new index",
+        site.log_tail,
+    )
+
+
 @pytest.mark.peer
 def test_a_polled_device_fills_its_device_port_and_interface_rows(
     site: Machine, tmp_path: Path
@@ -106,8 +128,10 @@ def test_a_polled_device_fills_its_device_port_and_interface_rows(
         until(lambda: site.is_state("SW1 SNMP", "up"), 30, "polled", site.log_tail)
         query = "SELECT descr, uptime_s, oper_up FROM monitor_devicestate, monitor_portstate"
         until(lambda: site.rows(query)[0][0], 20, "device row", site.log_tail)
-        # The ledger knows only its name; the engine finds its index, within a full pass.
+        # The ledger knows only its name; the engine finds its index.
         until(lambda: site.rows(query)[0][2] is not None, 100, "port row", site.log_tail)
+        (told,) = site.rows("SELECT interfaces FROM monitor_deviceinterfaces")[0]
+        assert "lo" in {row["name"] for row in json.loads(told)}
         descr, uptime_s, oper_up = site.rows(query)[0]
         assert "Linux" in descr
         assert uptime_s is not None
@@ -120,6 +144,7 @@ def test_a_polled_device_fills_its_device_port_and_interface_rows(
         )
         assert site.rows("SELECT in_bps FROM monitor_portstate")[0][0] is not None
         until(lambda: site.sql("SELECT count() FROM device_sample")[0][0], 20, "device samples")
+        _number_anew(snmpd, site)
     assert COMMUNITY not in site.log_path.read_text()
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from govnet.accounts.models import User
 from govnet.core import panels as object_page
+from govnet.dashboards import found_interfaces
 from govnet.dashboards.sources import SOURCES, circuit_use
 from govnet.dashboards.templatetags.ui import percent
 from govnet.dashboards.windows import DEFAULT_RANGE, RANGES, named
@@ -192,6 +193,12 @@ def register() -> None:
         object_page.register(
             model, template="dashboards/chart_panel.html", context=quality_panel, order=10
         )
+    object_page.register(
+        Device,
+        template="monitor/interfaces_panel.html",
+        context=found_interfaces.panel,
+        order=8,
+    )
     for measured, context in ((Port, port_panel), (Circuit, circuit_panel)):
         object_page.register(
             measured, template="dashboards/chart_panel.html", context=context, order=-5

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from govnet.dashboards import chart_views, monitor_views, probe_views, target_views, views
+from govnet.dashboards import (
+    chart_views,
+    found_interfaces,
+    monitor_views,
+    probe_views,
+    target_views,
+    views,
+)
 
 app_name = "dashboards"
 urlpatterns = [
@@ -21,6 +28,7 @@ urlpatterns = [
     path("monitor/targets/<int:pk>/", monitor_views.target, name="target"),
     path("monitor/targets/<int:pk>/state/", monitor_views.target_state, name="target_state"),
     path("monitor/states/<slug:kind>/", monitor_views.object_states, name="object_states"),
+    path("monitor/devices/<int:pk>/interfaces/", found_interfaces.accept, name="accept_interfaces"),
     path("monitor/changes/", monitor_views.flip_list, name="flip_list"),
     path("monitor/probe/", probe_views.probe, name="probe"),
 ]

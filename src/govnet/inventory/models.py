@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -438,6 +438,10 @@ class Device(LedgerModel):
         return self.management_ipv4 or self.management_ipv6
 
 
+PORT_NAME_LENGTH: Final = 80
+PORT_ALIAS_LENGTH: Final = 120
+
+
 class Port(LedgerModel):
     """A network interface of a device."""
 
@@ -447,9 +451,9 @@ class Port(LedgerModel):
     device = models.ForeignKey(
         Device, verbose_name=_("device"), on_delete=models.CASCADE, related_name="ports"
     )
-    name = models.CharField(_("name"), max_length=80)
+    name = models.CharField(_("name"), max_length=PORT_NAME_LENGTH)
     if_index = models.PositiveBigIntegerField(_("interface index"), null=True, blank=True)
-    alias = models.CharField(_("alias"), max_length=120, blank=True)
+    alias = models.CharField(_("alias"), max_length=PORT_ALIAS_LENGTH, blank=True)
 
     objects = RestrictedQuerySet["Port"].as_manager()
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from govnet.core.changes import update_all
-from govnet.inventory.models import Port
+from govnet.core.changes import create_all, update_all
+from govnet.inventory.interface_names import canonical
+from govnet.inventory.models import PORT_ALIAS_LENGTH, PORT_NAME_LENGTH, Device, Port
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Interfaces:
     """The interfaces that a device has now: ifIndex by name and by description (alias).
 
     Attributes:
-        names: of ifName, else ifDescr.
+        names: of ifName, else ifDescr, in ``canonical`` spelling.
         aliases: of ifAlias, which people write: a second chance where the names differ.
     """
 
@@ -31,11 +32,11 @@ class Interfaces:
     ) -> Interfaces:
         """From the columns of an interface table; what two interfaces bear names neither."""
         indices = list(if_index)
-        return cls(_unique(names, indices), _unique(aliases, indices))
+        return cls(_unique(map(canonical, names), indices), _unique(map(_fold, aliases), indices))
 
     def index_of(self, port: Port) -> int | None:
         """The ifIndex of the ledger's port; None when the device has no such interface."""
-        found = self.names.get(_fold(port.name))
+        found = self.names.get(canonical(port.name))
         return self.aliases.get(_fold(port.alias)) if found is None else found
 
 
@@ -46,8 +47,44 @@ def _fold(text: str) -> str:
 def _unique(texts: Iterable[str], indices: list[int]) -> dict[str, int]:
     found: dict[str, set[int]] = defaultdict(set)
     for text, index in zip(texts, indices, strict=False):
-        found[_fold(text)].add(index)
+        found[text].add(index)
     return {text: next(iter(all_)) for text, all_ in found.items() if text and len(all_) == 1}
+
+
+@dataclass(frozen=True, slots=True)
+class NewPort:
+    """A port to enter as its device tells it."""
+
+    name: str
+    if_index: int
+    alias: str = ""
+
+
+@transaction.atomic
+def add_ports(device: Device, wanted: Iterable[NewPort]) -> list[Port]:
+    """Enter ports that a person accepted, in the audit trail as well.
+
+    What the ledger has by now, under this name in any spelling or with this index, stays as it
+    is: two who accept at once add nothing twice.
+    """
+    Device.objects.select_for_update().get(pk=device.pk)
+    names, indices = set(), set()
+    for name, index in device.ports.values_list("name", "if_index"):
+        names.add(canonical(name))
+        indices.add(index)
+    new = []
+    for port in wanted:
+        if canonical(port.name) not in names and port.if_index not in indices:
+            names.add(canonical(port.name))
+            indices.add(port.if_index)
+            new.append(_new_port(device, port))
+    create_all(new)
+    return new
+
+
+def _new_port(device: Device, port: NewPort) -> Port:
+    name, alias = port.name[:PORT_NAME_LENGTH], port.alias[:PORT_ALIAS_LENGTH]
+    return Port(device=device, name=name, if_index=port.if_index, alias=alias)
 
 
 def bind_ports(devices: Mapping[int, Interfaces]) -> int:

@@ -243,6 +243,32 @@ class DeviceState(models.Model):
         return str(self.device_id)
 
 
+class DeviceInterfaces(models.Model):
+    """The interfaces that a device told of last; one row each, overwritten.
+
+    An observation, never the ledger: what is in it becomes a port only by a person's hand.
+    ``interfaces``: a list of objects as ``services.Interface`` has them, by ifIndex.
+    """
+
+    region_lookups: ClassVar[tuple[str, ...]] = ("device__region",)
+    unit_lookups: ClassVar[tuple[str, ...]] = ("device__access_point__unit",)
+
+    device = models.OneToOneField(
+        Device, on_delete=models.CASCADE, primary_key=True, related_name="interfaces"
+    )
+    read_at = models.DateTimeField(_("read"), null=True)
+    interfaces = models.JSONField(_("interfaces"), default=list, blank=True)
+
+    objects = RestrictedQuerySet["DeviceInterfaces"].as_manager()
+
+    class Meta:
+        verbose_name = _("interfaces of a device")
+        verbose_name_plural = _("interfaces of devices")
+
+    def __str__(self) -> str:
+        return str(self.device_id)
+
+
 class ProofOutcome(models.TextChoices):
     """What a measurement of a line's rate came to."""
 

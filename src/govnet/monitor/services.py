@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -22,7 +22,15 @@ from prometheus_client import Counter
 from govnet.engine.result import Outcome, Result, State
 from govnet.engine.state import Change, StoredState
 from govnet.inventory.models import Device, Port
-from govnet.monitor.models import DeviceState, Flip, PortState, Revision, Target, TargetState
+from govnet.monitor.models import (
+    DeviceInterfaces,
+    DeviceState,
+    Flip,
+    PortState,
+    Revision,
+    Target,
+    TargetState,
+)
 
 log = structlog.get_logger()
 
@@ -256,6 +264,45 @@ def write_device_readings(readings: Iterable[DeviceReading]) -> None:
     _update_many(DeviceState, "device_id", columns, rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface as its device tells it.
+
+    Attributes:
+        if_index: ifIndex.
+        name: ifName, else ifDescr.
+        alias: ifAlias.
+        if_type: IANA ifType; 0 is unknown.
+        speed_mbps: 0 is unknown.
+        admin_up: ifAdminStatus is up.
+    """
+
+    if_index: int
+    name: str
+    alias: str
+    if_type: int
+    speed_mbps: int
+    admin_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceReading:
+    """All interfaces of one device when its names were read last."""
+
+    device_id: int
+    ts: float
+    interfaces: tuple[Interface, ...]
+
+
+def write_interface_readings(readings: Iterable[InterfaceReading]) -> None:
+    """Refresh what many devices told of their interfaces in one transaction."""
+    rows = (
+        (_db_time(r.ts), json.dumps([asdict(each) for each in r.interfaces]), r.device_id)
+        for r in readings
+    )
+    _update_many(DeviceInterfaces, "device_id", ("read_at", "interfaces"), rows)
+
+
 # Rows that the UPDATEs above need
 
 
@@ -268,6 +315,10 @@ def ensure_rows() -> None:
     devices = Device.objects.filter(polled__isnull=True).values_list("pk", flat=True)
     DeviceState.objects.bulk_create(
         [DeviceState(device_id=pk) for pk in devices], ignore_conflicts=True, batch_size=1000
+    )
+    without = Device.objects.filter(interfaces__isnull=True).values_list("pk", flat=True)
+    DeviceInterfaces.objects.bulk_create(
+        [DeviceInterfaces(device_id=pk) for pk in without], ignore_conflicts=True, batch_size=1000
     )
     ports = Port.objects.filter(state__isnull=True).values_list("pk", flat=True)
     PortState.objects.bulk_create(

@@ -35,7 +35,12 @@ from govnet.runtime.collector import calm_collector
 from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.journal import DATABASE_ERRORS, Journal
 from govnet.runtime.locks import only_one
-from govnet.runtime.polls import PortIndex, device_readings, port_readings
+from govnet.runtime.polls import (
+    PortIndex,
+    device_readings,
+    interface_readings,
+    port_readings,
+)
 from govnet.runtime.samples import Samples
 from govnet.telemetry.writer import Writer
 
@@ -79,6 +84,7 @@ class Engine:
         self._ports = PortIndex({})
         self._polls: dict[int, DevicePoll] = {}
         self._interfaces: dict[int, Interfaces] = {}
+        self._unlike: set[int] = set()
         self._whole: set[int] = set()
         self._revision = -1
         self._followed_at = -FULL_PASS_S
@@ -139,6 +145,7 @@ class Engine:
 
     async def _follow(self) -> None:
         """Read everything again when the revision was raised or a minute has passed."""
+        moved = await self._rebind()
         revision = await self._journal.ask(services.revision)
         due = time.monotonic() >= self._followed_at + FULL_PASS_S
         if revision == self._revision and not due:
@@ -147,8 +154,24 @@ class Engine:
         self._revision, self._followed_at = revision, time.monotonic()
         if watched != self._watched:
             self._adopt(watched)
+        for target_id, device in watched.devices.items():
+            if device.id in moved:  # its last readings went to the ports as they were before
+                self._scheduler.hurry(target_id, 0.0)
         stored = await self._journal.ask(services.stored_states)
         self._compare(stored)
+
+    async def _rebind(self) -> set[int]:
+        """Let ports follow the devices whose interfaces are not what they were.
+
+        A change raises the ledger's revision, which is read right after this.
+
+        Returns:
+            ids of these devices when a port of theirs changed.
+        """
+        unlike = {pk: self._interfaces[pk] for pk in self._unlike & self._interfaces.keys()}
+        bound = await self._journal.ask(partial(_bind, unlike)) if unlike else 0
+        self._unlike -= unlike.keys()
+        return set(unlike) if bound else set()
 
     def _adopt(self, watched: Watched) -> None:
         """Measure exactly this from now on."""
@@ -222,13 +245,25 @@ class Engine:
         """Turn the polls since the last time into rates, all at once: that is far cheaper."""
         polls = list(self._polls.values())
         self._polls.clear()
-        for poll in polls:
-            if poll.inventory_fresh and (table := poll.interfaces) is not None:
-                indices = table.if_index.tolist()
-                self._interfaces[poll.device_id] = Interfaces.of(indices, table.name, table.alias)
+        self._take_interfaces(polls)
         deltas = self._history.deltas(*polls)
         self._samples.add_polls(deltas)
         self._journal.readings(device_readings(polls, deltas), port_readings(deltas, self._ports))
+
+    def _take_interfaces(self, polls: list[DevicePoll]) -> None:
+        """Keep what the devices have, and which have other interfaces than before."""
+        readings = list(interface_readings(polls))
+        for reading in readings:
+            rows = reading.interfaces
+            now = Interfaces.of(
+                [row.if_index for row in rows],
+                [row.name for row in rows],
+                [row.alias for row in rows],
+            )
+            if now != self._interfaces.get(reading.device_id):
+                self._interfaces[reading.device_id] = now
+                self._unlike.add(reading.device_id)
+        self._journal.interfaces(readings)
 
     def _on_result(self, result: Result) -> None:
         """Called in the loop with every result: must stay cheap."""
@@ -310,10 +345,15 @@ class Engine:
 
 def _sync_and_load(interfaces: Mapping[int, Interfaces]) -> Watched:
     """Bring the ledger's ports and the targets in line with what there is, and read them."""
-    if bound := bind_ports(interfaces):
-        log.info("ports found on their devices", ports=bound)
+    _bind(interfaces)
     sync_targets()
     return load()
+
+
+def _bind(interfaces: Mapping[int, Interfaces]) -> int:
+    if bound := bind_ports(interfaces):
+        log.info("ports found on their devices", ports=bound)
+    return bound
 
 
 def _detail(poll: DevicePoll) -> dict[str, Any]:

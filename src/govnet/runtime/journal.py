@@ -57,6 +57,7 @@ class Journal:
         self._results: dict[int, Result] = {}
         self._ports: dict[int, services.PortReading] = {}
         self._devices: dict[int, services.DeviceReading] = {}
+        self._interfaces: dict[int, services.InterfaceReading] = {}
         self._wanted = asyncio.Event()
         self._failing_since: float | None = None
         self._touched = time.monotonic()
@@ -84,6 +85,10 @@ class Journal:
         """What the last polls said; written with the next refresh."""
         self._devices.update((device.device_id, device) for device in devices)
         self._ports.update((port.port_id, port) for port in ports)
+
+    def interfaces(self, readings: Iterable[services.InterfaceReading]) -> None:
+        """What devices have; written with the next refresh."""
+        self._interfaces.update((reading.device_id, reading) for reading in readings)
 
     # How it goes
 
@@ -163,13 +168,15 @@ class Journal:
         results, self._results = self._results, {}
         ports, self._ports = self._ports, {}
         devices, self._devices = self._devices, {}
+        interfaces, self._interfaces = self._interfaces, {}
         try:
-            await self.ask(partial(_refresh, results, ports, devices))
+            await self.ask(partial(_refresh, results, ports, devices, interfaces))
         except DATABASE_ERRORS:
             # What came in meanwhile is newer.
             self._results = {**results, **self._results}
             self._ports = {**ports, **self._ports}
             self._devices = {**devices, **self._devices}
+            self._interfaces = {**interfaces, **self._interfaces}
             raise
         self._touched = time.monotonic()
 
@@ -192,7 +199,9 @@ def _refresh(
     results: Mapping[int, Result],
     ports: Mapping[int, services.PortReading],
     devices: Mapping[int, services.DeviceReading],
+    interfaces: Mapping[int, services.InterfaceReading],
 ) -> None:
     services.touch(results.values())
     services.write_port_readings(ports.values())
     services.write_device_readings(devices.values())
+    services.write_interface_readings(interfaces.values())

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from govnet.engine.snmp.model import DevicePoll
 from govnet.engine.snmp.rates import Deltas
-from govnet.monitor.services import DeviceReading, PortReading
+from govnet.monitor.services import DeviceReading, Interface, InterfaceReading, PortReading
+
+ADMIN_UP: Final = 1
+"""ifAdminStatus (RFC 2863)."""
 
 
 class PortIndex:
@@ -56,6 +60,23 @@ def device_readings(polls: Sequence[DevicePoll], deltas: Deltas) -> Iterator[Dev
                 memory_percent=poll.memory_percent,
                 temperature_c=poll.temperature_c,
             )
+
+
+def interface_readings(polls: Sequence[DevicePoll]) -> Iterator[InterfaceReading]:
+    """The interfaces of those devices whose names were read just now."""
+    for poll in polls:
+        table = poll.interfaces
+        if poll.inventory_fresh and table is not None:
+            columns = (
+                table.if_index.tolist(),
+                table.name,
+                table.alias,
+                table.if_type.tolist(),
+                table.speed_mbps.tolist(),
+                (table.admin_status == ADMIN_UP).tolist(),
+            )
+            rows = tuple(Interface(*row) for row in zip(*columns, strict=True))
+            yield InterfaceReading(poll.device_id, poll.ts, rows)
 
 
 def port_readings(deltas: Deltas, ports: PortIndex) -> Iterator[PortReading]:

@@ -59,13 +59,17 @@ async def test_names_are_read_again_in_every_nth_poll(agent: FakeAgent) -> None:
     assert fresh == [True, False, False, True, False, False, False, True, False]
 
 
-@pytest.mark.parametrize("change", ["last_change", "if_number", "oper_status", "reboot"])
+@pytest.mark.parametrize(
+    "change", ["last_change", "if_number", "oper_status", "reboot", "renumbered"]
+)
 async def test_a_change_reads_the_table_and_its_names_anew(
     poller: SnmpPoller, agent: FakeAgent, change: str
 ) -> None:
     await poller.poll(agent.device())
     if change == "reboot":
         agent.mib[UPTIME] = (Tag.TIME_TICKS, octets(100))
+    elif change == "renumbered":  # with as many interfaces and the same mark of change
+        agent.mib = interface_mib([2, 3, 9], uptime=100)
     elif change == "oper_status":
         agent.mib["1.3.6.1.2.1.2.2.1.8.2"] = (Tag.INTEGER, b"\x02")
     elif change == "last_change":

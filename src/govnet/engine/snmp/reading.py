@@ -156,9 +156,14 @@ class Reader:
             raise SnmpError("agent_error", "no system group")
         if ticks is None:
             poll.reason = poll.reason or "no_uptime"
-        elif ticks < memory.system.uptime_ticks:
-            memory.inventory = None  # rebooted: interfaces may have been renumbered
+        elif self._went_back(ticks):
+            memory.inventory = None
         poll.system = memory.system = replace(memory.system, uptime_ticks=ticks or 0)
+
+    def _went_back(self, ticks: Cell) -> bool:
+        """The device was started anew: it may have numbered its interfaces anew too."""
+        system = self._memory.system
+        return isinstance(ticks, int) and system is not None and ticks < system.uptime_ticks
 
     # --- interfaces -----------------------------------------------------------------------
 
@@ -170,8 +175,11 @@ class Reader:
                 memory.levels[key] = max(0, level - 1)  # the agent or its line may be better now
         read = await self._counters()
         version = (read.scalars.get(LAST_CHANGE), read.scalars.get(IF_NUMBER))
-        if memory.known and version != memory.table_version:
-            memory.known, memory.inventory = (), None
+        changed = version != memory.table_version and not read.problem
+        if changed or self._went_back(read.scalars.get(UPTIME)):
+            memory.inventory = None
+        if memory.known and memory.inventory is None:
+            memory.known = ()
             read = await self._counters()
         elif self._full and _lacks(read, "in_octets"):
             memory.counters = COUNTERS_32 if memory.counters is COUNTERS_64 else COUNTERS_64
