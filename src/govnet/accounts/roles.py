@@ -101,8 +101,8 @@ ROLES = (
     Role(
         "administrator",
         _("Administrator"),
-        edit_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation"),
-        view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation"),
+        edit_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation", "lab"),
+        view_apps=(*VIEW_APPS, *ACCOUNT_APPS, "accounts", "evaluation", "lab"),
         sees_credentials=True,
         extra=(RUN_PROBE, APPROVE),
     ),

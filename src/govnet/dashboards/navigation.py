@@ -205,6 +205,7 @@ JOBS = (
             ),
             Entry(_("Import log"), "file-import", "core:import_list", "core.view_importrun"),
             Entry(_("System status"), "heart-rate-monitor", "dashboards:status"),
+            Entry(_("City twin"), "network", "lab:twin", "lab.view_order"),
         ),
     ),
 )

@@ -18,6 +18,9 @@ from govnet.runtime.logs import configure_logging
 from govnet.runtime.supervisor import Program, StartError, supervise
 
 LOOPBACK = IPv4Network("127.0.0.0/8")
+LOAD = 0.001
+"""Share of its line that a unit of the twin fetches at the busiest hour: charts move, and the
+machine has other things to do."""
 
 
 def _layout(config: Config, network: str, portal_port: int) -> Layout:
@@ -88,11 +91,12 @@ def _run(config: Config, layout: Layout, faults: bool, force: bool, loopback: bo
     if loopback:
         _run_on_loopback(config, layout, faults, force)
     else:
-        _run_in_twin(config, layout, force)
+        _run_in_twin(config, layout, faults, force)
 
 
-def _run_in_twin(config: Config, layout: Layout, force: bool) -> None:
+def _run_in_twin(config: Config, layout: Layout, faults: bool, force: bool) -> None:
     from govnet.demo.plan import City
+    from govnet.lab import load as loads
     from govnet.lab.inside import own_twin, run_inside
     from govnet.lab.plan import demo_lines, describe
 
@@ -102,7 +106,8 @@ def _run_in_twin(config: Config, layout: Layout, force: bool) -> None:
         with own_twin(config.data_dir, lambda name: describe(lines, name)) as twin:
             forced = ("--force",) if force else ()
             load = ("lab", "serve", "--name", twin.city.name, "--load-only", *forced)
-            run_inside(config, twin, load, lambda url: _announce(layout, url))
+            loads.start(twin, loads.Plan(LOAD, day=True))
+            run_inside(config, twin, load, lambda url: _announce(layout, url), plays_faults=faults)
 
 
 def _run_on_loopback(config: Config, layout: Layout, faults: bool, force: bool) -> None:

@@ -9,3 +9,9 @@ class LabConfig(AppConfig):
 
     name = "govnet.lab"
     verbose_name = _("City twin")
+
+    def ready(self) -> None:
+        """Audit what people let happen."""
+        from govnet.lab import audit_log  # needs the models
+
+        audit_log.register()

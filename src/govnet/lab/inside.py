@@ -15,11 +15,16 @@ from govnet.lab import kernel
 from govnet.lab.description import Description
 from govnet.lab.relay import Relay
 from govnet.lab.twin import Twin, remove
-from govnet.runtime.supervisor import check_ports, supervise
+from govnet.runtime.supervisor import Program, check_ports, supervise
 
 
 def run_inside(
-    config: Config, twin: Twin, prepare: tuple[str, ...], ready: Callable[[str], None]
+    config: Config,
+    twin: Twin,
+    prepare: tuple[str, ...],
+    ready: Callable[[str], None],
+    *,
+    plays_faults: bool = False,
 ) -> None:
     """Keep GovNet's processes running inside until SIGTERM or Ctrl-C.
 
@@ -28,17 +33,20 @@ def run_inside(
         twin: a running one.
         prepare: the ``govnet`` command that makes the installation ready to start.
         ready: told the address once the pages answer.
+        plays_faults: whether something of the twin fails now and then.
 
     Raises:
         govnet.runtime.supervisor.StartError: it cannot start.
     """
     check_ports(config)
     relay = Relay(twin.namespace("noc"), config.web_host, config.tcp_ports.values())
+    director = (sys.executable, "-m", "govnet.lab.director", twin.city.name, str(int(plays_faults)))
     views = {f"/etc/{name}": twin.directory / name for name in ("hosts", "resolv.conf")}
     with kernel.inside(twin.namespace("noc")):
         kernel.see_instead({seen: path for seen, path in views.items() if Path(seen).is_file()})
         relay.start()
-        asyncio.run(supervise(config, (), prepare, ready))
+        programs = (Program("director", director),)
+        asyncio.run(supervise(config, programs, prepare, ready))
 
 
 @contextmanager

@@ -103,6 +103,16 @@ def read(path: Path) -> Scenario:
         raise ScenarioError(f"{path}, {where}: {first['msg']}") from error
 
 
+def refusals(city: Description, scenario: Scenario) -> Iterator[str]:
+    """Which steps a twin would refuse, in sentences; none when it can be played there."""
+    for number, step in enumerate(scenario.steps, start=1):
+        if step.fault:
+            try:
+                faults.case_of(city, step.fault, step.target, step.options)
+            except faults.FaultError as error:
+                yield f"{scenario.name}, step {number}: {error}"
+
+
 def truth_now(twin: Twin) -> Truth:
     """The truth about a twin with the faults that are in force."""
     return truth_with(twin.city, faults.active(twin))

@@ -1,92 +1,24 @@
-"""How the cable process is commanded: one JSON object a line, over a Unix socket.
-
-``Cables`` is the client that the twin, the faults and the tests use. The server side never
-waits for a client: the frames of all cables go through the same loop.
-"""
+"""How the cable process is commanded; ``Cables`` is what the twin, the faults and tests use."""
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+from govnet.lab import control
 from govnet.lab.cables.plug import Cable, Condition, Ways
 
-Request = dict[str, Any]
-LARGEST_REQUEST = 8 * 1024 * 1024
 START_SECONDS = 10.0
 
 
 class CableError(Exception):
     """The cable process refused, or is not there; the text is a sentence."""
-
-
-class Server:
-    """Accepts clients and answers each line; ``watch`` is the loop's."""
-
-    def __init__(
-        self,
-        path: Path,
-        watch: Callable[[int, Callable[[], None] | None], None],
-        answer: Callable[[Request], object],
-    ) -> None:
-        self.path, self.watch, self.answer = path, watch, answer
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        path.unlink(missing_ok=True)
-        self.listener.bind(str(path))
-        path.chmod(0o600)
-        self.listener.listen(16)
-        watch(self.listener.fileno(), self._accept)
-
-    def close(self) -> None:
-        """Take the socket away."""
-        self.listener.close()
-        self.path.unlink(missing_ok=True)
-
-    def _accept(self) -> None:
-        client, _ = self.listener.accept()
-        client.setblocking(False)
-        buffer = bytearray()
-        self.watch(client.fileno(), lambda: self._read(client, buffer))
-
-    def _read(self, client: socket.socket, buffer: bytearray) -> None:
-        try:
-            data = client.recv(65_536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        buffer += data
-        if not data or len(buffer) > LARGEST_REQUEST:
-            self._hang_up(client)
-            return
-        while (end := buffer.find(b"\n")) >= 0:
-            line = bytes(buffer[:end])
-            del buffer[: end + 1]
-            self._reply(client, line)
-
-    def _reply(self, client: socket.socket, line: bytes) -> None:
-        try:
-            answer: dict[str, Any] = {"ok": self.answer(json.loads(line))}
-        except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-            answer = {"error": str(error) or repr(error)}
-        try:
-            client.settimeout(1)  # the client is waiting for it; a dead one must not stop us
-            client.sendall(json.dumps(answer).encode() + b"\n")
-            client.setblocking(False)
-        except OSError:
-            self._hang_up(client)
-
-    def _hang_up(self, client: socket.socket) -> None:
-        self.watch(client.fileno(), None)
-        client.close()
 
 
 class Cables:
@@ -138,28 +70,20 @@ class Cables:
 
     def all(self) -> dict[str, dict[str, Any]]:
         """Every cable by name, with ``carrier`` and ``counters`` beside what it is."""
-        return {cable["name"]: cable for cable in cast("list[Request]", self._ask({"do": "list"}))}
+        return {
+            cable["name"]: cable
+            for cable in cast("list[control.Request]", self._ask({"do": "list"}))
+        }
 
     def stop(self) -> None:
         """End the process; all interfaces go with it."""
         self._ask({"do": "stop"})
 
-    def _change(self, name: str, to: Request) -> None:
+    def _change(self, name: str, to: control.Request) -> None:
         self._ask({"do": "change", "name": name, "to": to})
 
-    def _ask(self, request: Request) -> object:
+    def _ask(self, request: control.Request) -> object:
         try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(30)
-                connection.connect(str(self.socket_path))
-                connection.sendall(json.dumps(request).encode() + b"\n")
-                line = connection.makefile("rb").readline()
-        except OSError as error:
-            raise CableError(f"The cable process does not answer at {self.socket_path}.") from error
-        if not line:
-            raise CableError("The cable process ended before it answered.")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise CableError(answer["error"])
-        result: object = answer["ok"]
-        return result
+            return control.ask(self.socket_path, request)
+        except control.ControlError as error:
+            raise CableError(f"The cable process: {error}") from error

@@ -20,10 +20,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from govnet.lab.cables.control import Request, Server
 from govnet.lab.cables.plug import Cable, Condition, End
 from govnet.lab.cables.tap import LARGEST_SEGMENT, READ_SIZE, Links, Tap, wire_size
 from govnet.lab.cables.way import Held, Way
+from govnet.lab.control import Request, Server
 
 GRAIN = 1e-4
 # Frames read from one end before the others get their turn.

@@ -11,9 +11,24 @@ from govnet.lab.faults.base import (
     FaultError,
     Kind,
     active,
+    case_of,
+    changed_at,
     damage_of,
     heal,
     inject,
+    supposed,
 )
 
-__all__ = ["KINDS", "Fault", "FaultError", "Kind", "active", "damage_of", "heal", "inject"]
+__all__ = [
+    "KINDS",
+    "Fault",
+    "FaultError",
+    "Kind",
+    "active",
+    "case_of",
+    "changed_at",
+    "damage_of",
+    "heal",
+    "inject",
+    "supposed",
+]

@@ -115,8 +115,7 @@ def inject(twin: Twin, kind: str, target: str, options: Mapping[str, Any] | None
     Raises:
         FaultError: there is no such kind or target, or an option is wrong.
     """
-    found = _kind(kind)
-    case = found(twin.city, target, _options(found, options or {}))
+    case = case_of(twin.city, kind, target, options)
     with _record(twin) as faults:
         for old in [f for f in faults if (f.kind, f.target) == (kind, case.target)]:
             if old.case(twin.city).options == case.options:
@@ -124,10 +123,37 @@ def inject(twin: Twin, kind: str, target: str, options: Mapping[str, Any] | None
             _undo(twin, old, faults)
         with _refusals():
             case.inject(twin)
-        given = case.options.model_dump(exclude_unset=True)
-        fault = Fault(kind, case.target, given, round(time.time(), 3), case.pid)
+        fault = _fault(case)
         faults.append(fault)
     return fault
+
+
+def supposed(
+    city: Description, kind: str, target: str, options: Mapping[str, Any] | None = None
+) -> Fault:
+    """A fault as it would be if it were injected now.
+
+    Raises:
+        FaultError: there is no such kind or target, or an option is wrong.
+    """
+    return _fault(case_of(city, kind, target, options))
+
+
+def case_of(
+    city: Description, kind: str, target: str, options: Mapping[str, Any] | None = None
+) -> Kind:
+    """What would break it.
+
+    Raises:
+        FaultError: there is no such kind or target, or an option is wrong.
+    """
+    found = _kind(kind)
+    return found(city, target, _options(found, options or {}))
+
+
+def _fault(case: Kind) -> Fault:
+    given = case.options.model_dump(exclude_unset=True)
+    return Fault(case.name, case.target, given, round(time.time(), 3), case.pid)
 
 
 def heal(twin: Twin, kind: str | None = None, target: str | None = None) -> list[Fault]:
@@ -146,9 +172,24 @@ def heal(twin: Twin, kind: str | None = None, target: str | None = None) -> list
 
 
 def active(twin: Twin) -> list[Fault]:
-    """Faults in force, in the order in which they were injected."""
-    with _record(twin) as faults:
-        return list(faults)
+    """Faults in force, in the order in which they were injected; nobody is waited for."""
+    return _read(twin.directory / RECORD)
+
+
+def changed_at(twin: Twin) -> float:
+    """When something was last broken or mended, in seconds since the epoch; 0 if never."""
+    try:
+        return (twin.directory / RECORD).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _read(path: Path) -> list[Fault]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return [fault for item in json.loads(text) if _in_force(fault := Fault(**item))]
 
 
 def damage_of(city: Description, faults: Iterable[Fault]) -> Damage:
@@ -203,8 +244,7 @@ def _record(twin: Twin) -> Iterator[list[Fault]]:
     path = twin.directory / RECORD
     with (twin.directory / "faults.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        text = path.read_text(encoding="utf-8") if path.exists() else "[]"
-        faults = [fault for item in json.loads(text) if _in_force(fault := Fault(**item))]
+        faults = _read(path)
         try:
             yield faults
         finally:
