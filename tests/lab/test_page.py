@@ -237,7 +237,7 @@ def test_scenarios_are_listed_played_and_stopped(
     client.post("/lab/heal/")
     assert [order["do"] for order in orders] == ["play", "stop", "heal"]
     told = director.Progress("backbone-cut", timezone.now().timestamp() - 5, 60.0, 2)
-    director.Director._tell(type("D", (), {"twin": twin})(), told)  # type: ignore[arg-type]
+    director.Director._tell(type("D", (), {"twin": twin})(), told)
     shown = text(client, "/lab/")
     assert "step 2 of" in shown
     assert "Stop and heal" in shown
