@@ -104,6 +104,9 @@ class Config(BaseSettings):
         default=5.0, ge=0.1, le=60, description="samples wait so long for others before the disk"
     )
     probe_concurrency: int = Field(default=500, ge=1)
+    sweep_minutes: int = Field(
+        default=10, ge=1, le=1440, description="between two readings of the devices' neighbours"
+    )
     secret_key_fallbacks: list[SecretStr] = Field(
         default_factory=list, description="old secret keys, kept while credentials are re-encrypted"
     )

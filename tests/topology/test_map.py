@@ -10,11 +10,11 @@ from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from govnet.inventory.models import AccessPoint, Unit
+from govnet.inventory.models import AccessPoint, Circuit, CircuitKind, Device, DeviceLayer, Unit
 from govnet.monitor.models import PortState
 from govnet.topology.elements import element_of
 from govnet.topology.layout import CHIP_HEIGHT, CHIP_WIDTH, NODE_WIDTH, WIDTH, Block, arrange
-from govnet.topology.map import COLLAPSE_FROM, draw, use_class
+from govnet.topology.map import COLLAPSE_FROM, LABEL_HEIGHT, LABEL_WIDTH, draw, use_class
 from govnet.topology.models import MapPosition, MapView, ProbeAttachment
 from tests.people import person
 from tests.topology.net import Net, build_net
@@ -119,13 +119,68 @@ def test_a_large_map_closes_its_blocks_and_opens_one(client: Client, net: Net) -
     AccessPoint.objects.bulk_create(
         AccessPoint(code=f"A{n:04}", name=f"点{n:04}", unit=unit) for n, unit in enumerate(units)
     )
+    cpe = Device.objects.create(
+        name="cpe", layer=DeviceLayer.ACCESS, region=net.east, access_point=net.points["e1"]
+    )
     owner = person("owner", whole_site=True, superuser=True)
     closed = draw(owner, MapView.LAYERS)
     assert closed.closed
-    assert closed.total == COLLAPSE_FROM + 7
-    assert sum(sum(node.counts.values()) for node in closed.nodes) == COLLAPSE_FROM + 4
+    assert closed.total == COLLAPSE_FROM + 8
+    assert sum(sum(node.counts.values()) for node in closed.nodes) == COLLAPSE_FROM + 5
+    hit = draw(owner, MapView.LAYERS, fail=element_of(net.devices["agg-e"]))
+    assert [node.hits for node in hit.nodes if node.hits] == [3], "e1, e2 and the device there"
+    sought = draw(owner, MapView.LAYERS, find=element_of(cpe))
+    assert [node.name for node in sought.nodes if node.found] == ["cpe"], "its block is open"
     opened = draw(owner, MapView.LAYERS, ["none"])
     assert len(opened.nodes) == COLLAPSE_FROM + 3 + 2
+
+
+def test_what_lies_beyond_the_network_is_drawn_with_its_line(net: Net) -> None:
+    core = net.port("core1", "uplink")
+    carrier = net.circuits["agg-e-core1"].carrier
+    Circuit.objects.create(number="NET-1", kind=CircuitKind.EGRESS, carrier=carrier, a_port=core)
+    owner = person("owner", whole_site=True, superuser=True)
+    for view in MapView.values:
+        drawn = draw(owner, view)
+        (beyond,) = (node for node in drawn.nodes if node.id.startswith("outside:"))
+        assert "电信" in beyond.name
+        assert beyond.y <= min(node.y for node in drawn.nodes) or view == MapView.REGIONS
+        (line,) = (link for link in drawn.links if link.name == "NET-1")
+        assert {end.name for end in line.ends} == {"core1", beyond.name}
+    colleague = person("colleague", "network_engineer", regions=[net.east])
+    assert "outside" not in str(draw(colleague, MapView.LAYERS).names)
+
+
+def test_labels_of_lines_that_cross_stand_apart(net: Net) -> None:
+    for number in range(2, 5):
+        net.device(f"core{number}", DeviceLayer.CORE, net.east)
+    for lower in ("agg-e", "agg-w"):
+        for number in range(2, 5):
+            net.backbone(lower, f"core{number}")
+    drawn = draw(person("owner", whole_site=True, superuser=True), MapView.LAYERS)
+    places = [link.label for link in drawn.links if link.label]
+    assert len(places) == 8
+    for number, (x, y) in enumerate(places):
+        for u, v in places[number + 1 :]:
+            assert abs(x - u) >= LABEL_WIDTH or abs(y - v) >= LABEL_HEIGHT
+
+
+def test_the_map_is_drawn_again_only_when_it_would_differ(engineer: Client, net: Net) -> None:
+    def asked() -> int:
+        return engineer.get(URL, {"seen": seen}, headers={"HX-Request": "true"}).status_code
+
+    seen = engineer.get(URL).context["fingerprint"]
+    assert asked() == 204
+    net.set("down", "e1")
+    assert asked() == 200
+    seen = engineer.get(URL).context["fingerprint"]
+    PortState.objects.filter(port=net.circuits["agg-w-core1"].z_port).update(in_bps=450e6)
+    assert asked() == 200
+    seen = engineer.get(URL).context["fingerprint"]
+    PortState.objects.filter(port=net.circuits["agg-w-core1"].z_port).update(in_bps=450.1e6)
+    assert asked() == 204
+    MapPosition.objects.create(view="layers", element="device:1", x=1, y=1)
+    assert asked() == 200
 
 
 def test_a_moved_node_stays_is_audited_and_can_be_reset(engineer: Client, net: Net) -> None:

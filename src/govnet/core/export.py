@@ -138,8 +138,23 @@ def _xml_safe(cell: Cell) -> Cell:
 def response(
     kind: str, resource: Resource, columns: Sequence[ExportColumn], rows: Iterable[Any]
 ) -> HttpResponseBase:
-    """The download."""
-    name = f"{resource.model._meta.model_name}-{timezone.localdate():%Y%m%d}.{kind}"
+    """The download of a list of objects."""
+    return download(kind, str(resource.model._meta.model_name), resource.plural, columns, rows)
+
+
+def download(
+    kind: str, name: str, title: str, columns: Sequence[ExportColumn], rows: Iterable[Any]
+) -> HttpResponseBase:
+    """Rows as a file.
+
+    Args:
+        kind: of ``FORMATS``.
+        name: beginning of the file's name.
+        title: of the sheet.
+        columns: header and cell of each column.
+        rows: what the columns read.
+    """
+    name = f"{name}-{timezone.localdate():%Y%m%d}.{kind}"
     if kind == "csv":
         answer = StreamingHttpResponse(
             csv_lines(columns, rows), content_type="text/csv; charset=utf-8"
@@ -148,6 +163,6 @@ def response(
         return answer
     # FileResponse closes the file, which deletes it.
     file = tempfile.TemporaryFile()  # noqa: SIM115
-    write_workbook(file, resource.plural, columns, rows)
+    write_workbook(file, title, columns, rows)
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=name)

@@ -78,6 +78,12 @@ JOBS = (
         _("Network"),
         (
             Entry(_("Topology map"), "topology-star-3", "topology:map", "inventory.view_device"),
+            Entry(
+                _("Ledger against reality"),
+                "arrows-exchange",
+                "topology:differences",
+                "topology.view_neighbour",
+            ),
             Entry(_("Regions"), "map-pin", "inventory:region_list", "inventory.view_region"),
             Entry(_("Units"), "building-community", "inventory:unit_list", "inventory.view_unit"),
             Entry(

@@ -6,12 +6,20 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from django.db import transaction
 
 from govnet.core.changes import create_all, update_all
 from govnet.inventory.interface_names import canonical
-from govnet.inventory.models import PORT_ALIAS_LENGTH, PORT_NAME_LENGTH, Device, Port
+from govnet.inventory.models import (
+    PORT_ALIAS_LENGTH,
+    PORT_NAME_LENGTH,
+    Carrier,
+    Circuit,
+    Device,
+    Port,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +131,40 @@ def bind_ports(devices: Mapping[int, Interfaces]) -> int:
             Port.objects.filter(pk__in=[port.pk for _old, port in pairs]).update(if_index=None)
             update_all(pairs, ["if_index"])
     return len(pairs)
+
+
+# What reality has shown: ports and ends of circuits
+
+
+def port_of(device: Device, name: str, if_index: int | None = None) -> Port:
+    """The device's port of that name or interface index; it is added when there is none."""
+    ports = Port.objects.filter(device=device)
+    found = ports.filter(name__iexact=name).first()
+    if found is None and if_index is not None:
+        found = ports.filter(if_index=if_index).first()
+    return found or Port.objects.create(device=device, name=name, if_index=if_index)
+
+
+def correct_end(circuit: Circuit, end: Literal["a_port", "z_port"], port: Port) -> None:
+    """Put an end of a circuit on another port.
+
+    Raises:
+        ValidationError: the ledger's rules forbid it.
+    """
+    setattr(circuit, end, port)
+    circuit.full_clean()
+    circuit.save()
+
+
+def register_circuit(
+    number: str, kind: str, carrier: Carrier, a_port: Port, z_port: Port
+) -> Circuit:
+    """Enter a circuit between two ports.
+
+    Raises:
+        ValidationError: the number is taken, or another rule of the ledger forbids it.
+    """
+    circuit = Circuit(number=number, kind=kind, carrier=carrier, a_port=a_port, z_port=z_port)
+    circuit.full_clean()
+    circuit.save()
+    return circuit

@@ -40,6 +40,13 @@ def _escalate_overdue() -> int:
     return escalate()
 
 
+def _sweep() -> None:
+    """Neighbours of every polled device, when it is time for them."""
+    from govnet.topology.sweep import sweep_if_due
+
+    sweep_if_due()
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Something to do every ``every_s`` seconds."""
@@ -55,6 +62,7 @@ JOBS: Final = (
     Job("forget_import_files", DAY_S, forget_old_files),
     Job("issue_statements", HOUR_S, _issue_statements),
     Job("escalate_overdue_orders", MINUTE_S, _escalate_overdue),
+    Job("sweep_neighbours", MINUTE_S, _sweep),
 )
 
 

@@ -15,7 +15,7 @@ CHIP_WIDTH: Final = 104
 CHIP_HEIGHT: Final = 30
 BLOCK_GAP: Final = 16
 NODE_WIDTH: Final = 132
-ROW_HEIGHT: Final = 86
+ROW_HEIGHT: Final = 112
 TOP: Final = 34
 DEEPEST: Final = 40
 """Chips above each other; a map that would need more grows wider instead, and is scrolled."""

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from govnet.accounts.models import User
 from govnet.engine.result import State
 from govnet.engine.topology import Diagnosis, diagnose
-from govnet.inventory.models import AccessPoint, Circuit, Device, DeviceLayer, LifeCycle
+from govnet.inventory.models import (
+    AccessPoint,
+    Circuit,
+    CircuitKind,
+    Device,
+    DeviceLayer,
+    LifeCycle,
+)
+from govnet.monitor.models import PortState
+from govnet.monitor.services import revision
 from govnet.topology import services
 from govnet.topology.layout import CHIP_HEIGHT, Block, Layout, arrange
+from govnet.topology.ledger import OUTSIDE
 from govnet.topology.models import MapPosition, MapView
 from govnet.topology.readings import PORT_STATE_FRESH
 
@@ -31,6 +45,12 @@ SIGNS: Final[dict[str, tuple[str, str | Promise]]] = {
 }
 ROWS: Final = (DeviceLayer.EGRESS, DeviceLayer.CORE, DeviceLayer.AGGREGATION, DeviceLayer.ACCESS)
 USE_STEPS: Final = (0.3, 0.6, 0.8, 1.0)
+LABEL_WIDTH: Final = 36.0
+LABEL_HEIGHT: Final = 13.0
+LABEL_PARTS: Final = tuple(
+    part / 100 for part in sorted(range(15, 86, 3), key=lambda p: abs(p - 42))
+)
+"""Where on a line its label may stand, the best place first."""
 
 
 @dataclass(slots=True)
@@ -42,6 +62,7 @@ class MapNode:
         role: "root", "shadowed" or empty: what the present faults make of it.
         hit: would be lost with what is supposed to fail.
         counts: of a closed block, number by state.
+        hits: of a closed block, how many of it would be lost.
     """
 
     id: str
@@ -53,6 +74,7 @@ class MapNode:
     hit: bool = False
     found: bool = False
     counts: dict[str, int] = field(default_factory=dict)
+    hits: int = 0
     use: float | None = None
     x: float = 0.0
     y: float = 0.0
@@ -73,7 +95,7 @@ class MapNode:
     @property
     def short(self) -> str:
         """As much of the name as fits: its beginning tells the county, its end the office."""
-        room = 8 if self.chip else 11
+        room = (8 if self.chip else 11) - len(self.role_sign)
         return self.name if len(self.name) <= room else f"{self.name[: room - 4]}…{self.name[-3:]}"
 
     @property
@@ -93,13 +115,14 @@ class MapNode:
         return [(s.value, SIGNS[s][0], self.counts[s]) for s in order if self.counts.get(s)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MapLink:
     """A drawn circuit.
 
     Attributes:
         use: busier direction over the contracted rate; None when either is unknown.
         mbps: contracted rate.
+        label: where its label stands; None: it has none.
     """
 
     id: str
@@ -110,6 +133,7 @@ class MapLink:
     role: str
     use: float | None
     mbps: int | None
+    label: tuple[float, float] | None = None
 
     @property
     def use_class(self) -> str:
@@ -122,10 +146,37 @@ class MapLink:
         return 1.5 + max(0, len(str(self.mbps or 1)) - 2)
 
     @property
-    def middle(self) -> tuple[float, float]:
-        """Where its label stands."""
+    def use_text(self) -> str:
+        """Its use in whole percent; the tooltip has the decimals."""
+        return "" if self.use is None else f"{self.use:.0%}"
+
+    def along(self, part: float) -> tuple[float, float]:
+        """A point of the line; 0 is its lower end."""
         one, other = self.ends
-        return one.x * 0.62 + other.x * 0.38, one.y * 0.62 + other.y * 0.38 - 3
+        return one.x + (other.x - one.x) * part, one.y + (other.y - one.y) * part
+
+
+def place_labels(links: Iterable[MapLink], nodes: Iterable[MapNode]) -> None:
+    """Put a label on each line between backbone nodes, where no other label or node stands.
+
+    The most used first: in a thicket some lines have only their colour and their title.
+    """
+    taken = [(node.x, node.y, 66.0, 21.0) for node in nodes if not node.chip]
+    worst = sorted(links, key=lambda item: (item.state != State.DOWN, -(item.use or 0.0)))
+    for link in worst:
+        if link.ends[0].chip or link.ends[1].chip:
+            continue
+        places = map(link.along, LABEL_PARTS)
+        free = (place for place in places if not any(_meets(place, box) for box in taken))
+        link.label = next(free, None)
+        if link.label is not None:
+            taken.append((*link.label, LABEL_WIDTH / 2, LABEL_HEIGHT / 2))
+
+
+def _meets(place: tuple[float, float], box: tuple[float, float, float, float]) -> bool:
+    x, y, half_width, half_height = box
+    near = abs(place[0] - x) < half_width + LABEL_WIDTH / 2
+    return near and abs(place[1] - y) < half_height + LABEL_HEIGHT / 2
 
 
 def use_class(use: float | None) -> str:
@@ -137,7 +188,11 @@ def use_class(use: float | None) -> str:
 
 @dataclass(slots=True)
 class NetworkMap:
-    """What the page draws."""
+    """What the page draws.
+
+    Attributes:
+        names: id and name of every node, those in closed blocks too.
+    """
 
     view: str
     nodes: list[MapNode]
@@ -145,8 +200,13 @@ class NetworkMap:
     headers: list[tuple[str, float, float]]
     width: float
     height: float
-    total: int
+    names: list[tuple[str, str]]
     closed: bool
+
+    @property
+    def total(self) -> int:
+        """How many nodes there are, those in closed blocks too."""
+        return len(self.names)
 
     @property
     def troubled(self) -> list[MapNode]:
@@ -195,10 +255,11 @@ class _Drawing:
             Circuit.objects.restrict(user)
             .filter(status=LifeCycle.ACTIVE)
             .with_bandwidth()
-            .select_related("a_port__state", "z_port__state")
+            .select_related("carrier", "a_port__state", "z_port__state")
             .order_by("number")
         )
         self.nodes: dict[str, MapNode] = {}
+        self.outside: dict[int, tuple[MapNode, int]] = {}
 
     def drawn(self, fail: str, find: str) -> NetworkMap:
         for device in self.devices:
@@ -208,21 +269,39 @@ class _Drawing:
         for point in self.points:
             name = point.unit.name if point.name.startswith(point.unit.name) else point.name
             self._add(f"accesspoint:{point.pk}", name, point.get_absolute_url(), chip=True)
-        total = len(self.nodes)
-        blocks = self._blocks()
+        self._outside()
+        names = [(name, node.name) for name, node in self.nodes.items()]
+        self._mark(fail, find)
+        rows, blocks = self._rows(), self._blocks()
         chips = sum(len(block.members) for block in blocks)
         closed = chips > COLLAPSE_FROM and "all" not in self._opened
         if closed:
-            blocks = [self._close(block) for block in blocks]
-        layout = arrange(self._rows(), blocks)
+            blocks = [self._close(block, {fail, find}) for block in blocks]
+        layout = arrange(rows, blocks)
         self._place(layout)
-        self._mark(fail, find)
         links = self._links()
+        place_labels(links, self.nodes.values())
         headers = self._headers(blocks, layout)
         nodes = list(self.nodes.values())
         return NetworkMap(
-            self._view, nodes, links, headers, layout.width, layout.height, total, closed
+            self._view, nodes, links, headers, layout.width, layout.height, names, closed
         )
+
+    def _outside(self) -> None:
+        """What lies beyond the network: the far end of each line that the ledger leaves open."""
+        for circuit in self.circuits:
+            near = circuit.a_port or circuit.z_port
+            if circuit.access_point_id or (circuit.a_port and circuit.z_port) or near is None:
+                continue
+            if f"device:{near.device_id}" not in self.nodes:
+                continue
+            internet = circuit.kind == CircuitKind.EGRESS
+            text = _("%s Internet") if internet else _("%s upper network")
+            chip = self._view == MapView.REGIONS
+            name = f"{OUTSIDE}:{circuit.pk}"
+            self._add(name, text % circuit.carrier, circuit.get_absolute_url(), chip)
+            self.nodes[name].state = self._states.get(f"circuit:{circuit.pk}", State.UNKNOWN)
+            self.outside[circuit.pk] = (self.nodes[name], near.device_id)
 
     def _add(self, name: str, label: str, url: str, chip: bool) -> None:
         role = "root" if name in self._roots else "shadowed" if name in self._causes else ""
@@ -238,7 +317,8 @@ class _Drawing:
         for device in self.devices:
             if not self.nodes[f"device:{device.pk}"].chip:
                 by_layer[device.layer].append(f"device:{device.pk}")
-        return [by_layer[layer] for layer in ROWS if by_layer[layer]]
+        beyond = [node.id for node, _device in self.outside.values()]
+        return [row for row in (beyond, *(by_layer[layer] for layer in ROWS)) if row]
 
     def _blocks(self) -> list[Block]:
         members: dict[str, list[str]] = defaultdict(list)
@@ -253,6 +333,9 @@ class _Drawing:
                 yield f"device:{device.pk}", f"region:{device.region_id}"
             for point in self.points:
                 yield f"accesspoint:{point.pk}", f"region:{point.unit.region_id}"
+            regions = {device.pk: device.region_id for device in self.devices}
+            for node, device_id in self.outside.values():
+                yield node.id, f"region:{regions[device_id]}"
             return
         above = self._parents()
         for name, node in self.nodes.items():
@@ -273,15 +356,18 @@ class _Drawing:
                 found.setdefault(f"device:{device.pk}", found[point])
         return found
 
-    def _close(self, block: Block) -> Block:
-        """One chip for a whole block, unless it was opened."""
-        if block.key in self._opened:
+    def _close(self, block: Block, wanted: Collection[str]) -> Block:
+        """One chip for a whole block, unless it was opened or holds what somebody looks for."""
+        if block.key in self._opened or not set(wanted).isdisjoint(block.members):
             return block
-        states = Counter(self.nodes.pop(name).state for name in block.members)
+        members = [self.nodes.pop(name) for name in block.members]
+        states = Counter(node.state for node in members)
         worst = next(s for s in (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP) if states[s])
         name = f"block:{block.key}"
         node = MapNode(name, str(len(block.members)), block.key, chip=True, state=worst)
         node.counts = dict(states)
+        node.hits = sum(member.hit for member in members)
+        node.hit = node.hits > 0
         self.nodes[name] = node
         return Block(block.key, (name,))
 
@@ -330,6 +416,8 @@ class _Drawing:
             if point is not None:
                 point.use = max(filter(None, (point.use, use)), default=None)
                 lower = point
+            if circuit.pk in self.outside:
+                upper, lower = self.outside[circuit.pk][0], upper or lower
             if upper is not None and lower is not None:
                 links.append(self._link(circuit, lower, upper, use))
         return links
@@ -348,9 +436,48 @@ def _use(circuit: Circuit) -> float | None:
     port = circuit.z_port or circuit.a_port
     state = getattr(port, "state", None)
     mbps: int | None = getattr(circuit, "contracted_mbps", None)
-    if state is None or not mbps or not state.sampled_at:
+    return _ratio(mbps, state.sampled_at, state.in_bps, state.out_bps) if state else None
+
+
+def _ratio(mbps: int | None, sampled_at: datetime | None, *rates: float | None) -> float | None:
+    known = [rate for rate in rates if rate is not None]
+    if not mbps or not known or not sampled_at:
         return None
-    if timezone.now() - state.sampled_at > PORT_STATE_FRESH:
+    if timezone.now() - sampled_at > PORT_STATE_FRESH:
         return None
-    rates = [rate for rate in (state.in_bps, state.out_bps) if rate is not None]
-    return max(rates) / (mbps * 1e6) if rates else None
+    return max(known) / (mbps * 1e6)
+
+
+def fingerprint(user: User, view: str, query: str) -> str:
+    """Changes when the drawing would: ledger, states, places, or use as it is drawn.
+
+    Far cheaper than the drawing. Use counts by whole percent where it stands as a number, on
+    access circuits by its colour.
+    """
+    rows = (
+        Circuit.objects.filter(status=LifeCycle.ACTIVE)
+        .with_bandwidth()
+        .order_by("pk")
+        .annotate(
+            measured_id=Coalesce("z_port_id", "a_port_id"),
+        )
+        .values_list("pk", "access_point_id", "contracted_mbps", "measured_id")
+    )
+    measured = {state.port_id: state for state in PortState.objects.all()}
+    uses = []
+    for pk, point, mbps, port in rows:
+        state = measured.get(port)
+        use = _ratio(mbps, state.sampled_at, state.in_bps, state.out_bps) if state else None
+        drawn = use_class(use) if point or use is None else f"{use:.0%}"
+        uses.append((pk, mbps, drawn))
+    places = MapPosition.objects.filter(view=view).order_by("pk")
+    parts = (
+        user.pk,
+        query,
+        get_language(),
+        revision(),
+        sorted(services.states().items()),
+        list(places.values_list("element", "x", "y")),
+        uses,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

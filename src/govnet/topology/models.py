@@ -66,16 +66,21 @@ class Source(models.TextChoices):
     """Where a neighbour was read."""
 
     LLDP = "lldp", "LLDP"
+    ARP = "arp", _("ARP table")
+    BRIDGE = "bridge", _("Bridge table")
 
 
 class Neighbour(models.Model):
-    """A neighbour that a device told of; an observation, never the ledger itself.
+    """What a device told of one of its ports; an observation, never the ledger itself.
+
+    It is current as long as it was in the device's last answer (``Sweep.answered_at``).
 
     Attributes:
         port_name: name of the device's own port, as it calls it.
-        remote_chassis: chassis id as text (RFC-style MAC, name or address); what tells two
-            neighbours of the same name apart.
-        speed_mbps: ifHighSpeed of the own port when it was read; None is unknown.
+        if_index: of that port; None where the device did not say.
+        remote_chassis: chassis id as text (RFC-style MAC, name or address); of an address that
+            was seen, its MAC.
+        remote_address: by LLDP the management address; else the address that was seen.
     """
 
     region_lookups: ClassVar[tuple[str, ...]] = ("device__region",)
@@ -87,15 +92,12 @@ class Neighbour(models.Model):
     source = models.CharField(
         _("source"), max_length=8, choices=Source.choices, default=Source.LLDP
     )
-    port_name = models.CharField(_("port"), max_length=80)
+    port_name = models.CharField(_("port"), max_length=120)
     if_index = models.PositiveBigIntegerField(_("interface index"), null=True)
     remote_chassis = models.CharField(_("chassis of the neighbour"), max_length=120)
     remote_name = models.CharField(_("name of the neighbour"), max_length=120, blank=True)
     remote_port = models.CharField(_("port of the neighbour"), max_length=120, blank=True)
-    remote_address = models.GenericIPAddressField(
-        _("management address of the neighbour"), null=True
-    )
-    speed_mbps = models.PositiveIntegerField(_("speed (Mbit/s)"), null=True)
+    remote_address = models.GenericIPAddressField(_("address of the neighbour"), null=True)
     first_seen_at = models.DateTimeField(_("seen first"))
     last_seen_at = models.DateTimeField(_("seen last"))
 
@@ -107,9 +109,15 @@ class Neighbour(models.Model):
         ordering = ["device__name", "port_name", "remote_name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["device", "source", "port_name", "remote_chassis", "remote_port"],
+                fields=["device", "port_name", "remote_chassis", "remote_port"],
+                condition=models.Q(source=Source.LLDP),
                 name="neighbour_once",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["device", "source", "port_name", "remote_chassis", "remote_address"],
+                condition=~models.Q(source=Source.LLDP),
+                name="address_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -117,7 +125,12 @@ class Neighbour(models.Model):
 
 
 class Sweep(models.Model):
-    """The last reading of a device's neighbours: an empty answer differs from none."""
+    """The last reading of a device's neighbours: an empty answer differs from none.
+
+    Attributes:
+        chassis: its own LLDP chassis id, by which its neighbours name it; empty without LLDP.
+        problem: why the last try gave nothing, a reason of ``SnmpError``.
+    """
 
     device = models.OneToOneField(
         Device, on_delete=models.CASCADE, primary_key=True, related_name="sweep"
@@ -125,6 +138,7 @@ class Sweep(models.Model):
     tried_at = models.DateTimeField(_("tried"))
     answered_at = models.DateTimeField(_("answered"), null=True)
     problem = models.CharField(_("problem"), max_length=40, blank=True)
+    chassis = models.CharField(_("chassis"), max_length=120, blank=True)
 
     objects: models.Manager[Sweep] = models.Manager()
 
@@ -134,6 +148,41 @@ class Sweep(models.Model):
 
     def __str__(self) -> str:
         return str(self.device_id)
+
+
+class SweepRun(models.Model):
+    """One round over every polled device, by the clock or because somebody asked.
+
+    Attributes:
+        user: who asked; None: the clock.
+        devices: how many are to be read.
+        done: how many were read or tried.
+        failed: how many of those gave no answer.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+    asked_at = models.DateTimeField(_("asked at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    devices = models.PositiveIntegerField(_("devices"), default=0)
+    done = models.PositiveIntegerField(_("devices tried"), default=0)
+    failed = models.PositiveIntegerField(_("devices without an answer"), default=0)
+
+    objects: models.Manager[SweepRun] = models.Manager()
+
+    class Meta:
+        verbose_name = _("round of reading neighbours")
+        verbose_name_plural = _("rounds of reading neighbours")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.done}/{self.devices}"
 
 
 class Dismissal(models.Model):

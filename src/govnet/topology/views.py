@@ -26,7 +26,7 @@ from django.views.decorators.http import require_POST
 from govnet.accounts.models import User
 from govnet.inventory.models import Device, DeviceLayer, LifeCycle
 from govnet.topology import services
-from govnet.topology.map import NetworkMap, draw
+from govnet.topology.map import NetworkMap, draw, fingerprint
 from govnet.topology.models import MapView, ProbeAttachment
 from govnet.topology.panels import losses
 
@@ -66,8 +66,7 @@ def _view(request: HttpRequest) -> str:
 
 def _element(drawn: NetworkMap, text: str) -> str:
     """The node or circuit that somebody named, by id or by name."""
-    named = [(node.id, node.name) for node in drawn.nodes]
-    named += [(link.id, link.name) for link in drawn.links]
+    named = [*drawn.names, *((link.id, link.name) for link in drawn.links)]
     exact = [name for name, label in named if text in (name, label)]
     return exact[0] if exact else next((name for name, label in named if text in label), "")
 
@@ -78,6 +77,11 @@ def network_map(request: HttpRequest) -> HttpResponse:
     """The whole page, or the drawing alone for the page that refreshes itself."""
     assert isinstance(request.user, User)
     view, opened = _view(request), request.GET.getlist("open")
+    query = request.GET.copy()
+    seen = query.pop("seen", [""])[-1]
+    mark = fingerprint(request.user, view, query.urlencode())
+    if getattr(request, "htmx", False) and seen == mark:
+        return HttpResponse(status=204)  # htmx leaves the page as it is
     text = request.GET.get("q", "").strip()[:100]
     supposed = request.GET.get("act") == "fail"
     drawn = draw(request.user, view, opened)
@@ -91,7 +95,8 @@ def network_map(request: HttpRequest) -> HttpResponse:
         "q": text,
         "missing": bool(text and not element),
         "supposed": element if supposed else "",
-        "query": request.GET.urlencode(),
+        "query": query.urlencode(),
+        "fingerprint": mark,
         "may_arrange": request.user.has_perm("topology.change_mapposition"),
     }
     if element and supposed:

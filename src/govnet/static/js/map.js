@@ -28,6 +28,10 @@
       if (link.dataset.a === id) { line.setAttribute("x1", to.x); line.setAttribute("y1", to.y); }
       if (link.dataset.b === id) { line.setAttribute("x2", to.x); line.setAttribute("y2", to.y); }
     });
+    // A label would be left behind in the void; the next drawing puts it where there is room.
+    svg().querySelectorAll(".map-use").forEach((label) => {
+      if (label.dataset.a === id || label.dataset.b === id) label.remove();
+    });
   }
 
   function save(node) {
