@@ -32,7 +32,14 @@ from govnet.demo.layout import (
 )
 from govnet.demo.plan import AGENT_PORT, PlanDevice, PlanUnit
 from govnet.runtime.logs import configure_logging
-from govnet.runtime.supervisor import Child, Program, StartError, Timing, end_with_supervisor
+from govnet.runtime.supervisor import (
+    Child,
+    Program,
+    StartError,
+    Timing,
+    end_with_supervisor,
+    leave,
+)
 
 log = structlog.get_logger()
 
@@ -262,6 +269,7 @@ def main() -> None:
     end_with_supervisor()
     layout = Layout(given.directory, given.network, given.portal_port)
     asyncio.run(run(layout, not given.no_faults))
+    leave(0)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import structlog
 import typer
@@ -53,7 +51,7 @@ def _refusing() -> Iterator[None]:
 
 def _run_process(name: str, run: Callable[[Config], int]) -> None:
     """What every process does first and last."""
-    from govnet.runtime.supervisor import end_with_supervisor
+    from govnet.runtime.supervisor import end_with_supervisor, leave
 
     configure_logging(name)
     end_with_supervisor()
@@ -66,19 +64,7 @@ def _run_process(name: str, run: Callable[[Config], int]) -> None:
     except OSError as error:  # a port taken, a disk full: the log keeps where, a person gets what
         structlog.get_logger().critical("process cannot go on", exc_info=True)
         raise _refuse(f"govnet {name}: {error}") from error
-    _leave(code)
-
-
-def _leave(code: int) -> NoReturn:
-    """End at once: everything is where it belongs by now.
-
-    Taking the interpreter apart costs 0.6 s of CPU, which on a machine that is busy takes longer
-    than the supervisor waits before it kills.
-    """
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
+    leave(code)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import structlog
 
@@ -244,6 +246,18 @@ def end_with_supervisor() -> None:
     end_with_parent()
     if os.getppid() != int(supervisor):  # it died before we could ask
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: everything is where it belongs by now.
+
+    Taking the interpreter apart costs 0.6 s of CPU, which on a machine that is busy takes longer
+    than the supervisor waits before it kills.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 async def _prepare(command: tuple[str, ...]) -> None:
