@@ -32,6 +32,8 @@ SERVICE_DOWN: Final = "service_down"
 SNMP_SILENT: Final = "snmp_silent"
 KINDS: Final = (UNREACHABLE, LINK_DOWN, DEGRADED, PARTIAL, SERVICE_DOWN, SNMP_SILENT)
 
+SERVICE_KINDS: Final[Mapping[str, str]] = {ProbeKind.SNMP: SNMP_SILENT, ProbeKind.ICMP: UNREACHABLE}
+
 HOLD: Final = timedelta(seconds=15)
 """The longest that a notice waits for news of what stands above: one probing interval and the
 confirmation of its state."""
@@ -167,9 +169,7 @@ class _Faults:
 
     def _service_kind(self, ref: Ref) -> str:
         seen = self._picture.targets.get(ref.pk) if ref.kind == ObjectKind.TARGET else None
-        if seen is None:
-            return UNREACHABLE
-        return SNMP_SILENT if seen.kind == ProbeKind.SNMP else SERVICE_DOWN
+        return SERVICE_KINDS.get(seen.kind, SERVICE_DOWN) if seen else UNREACHABLE
 
     def explained(self) -> list[Fault]:
         """What the roots explain: alarms of their own, but quiet ones."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import Q
 from django.utils import timezone
 
 from govnet.alarms.choices import ObjectKind
 from govnet.alarms.models import MaintenanceWindow
 from govnet.alarms.refs import Place, Places, Ref, element_of, ref_of
+from govnet.inventory.models import Circuit, LifeCycle
 from govnet.monitor.models import Target
 from govnet.topology import services as topology
 
@@ -50,6 +52,7 @@ def covers(windows: Iterable[MaintenanceWindow]) -> list[Cover]:
 def _behind(window: MaintenanceWindow) -> set[Ref]:
     """What an object carries although it does not belong to it: what would be cut off with it.
 
+    Its own lines, too: whether a line or what hangs on it alone has failed looks the same.
     By the topology of today, also for windows of the past. A circuit that the topology does
     not know, for the ledger names one end only, still carries the access point at that end.
     """
@@ -58,9 +61,22 @@ def _behind(window: MaintenanceWindow) -> set[Ref]:
     element = element_of(window.ref)
     if element in topology.graph().index:
         nodes = topology.impact_of([element]).nodes
-        return {found for node in nodes if (found := ref_of(node)) is not None}
+        return _lines(window) | {found for node in nodes if (found := ref_of(node)) is not None}
     point = window.circuit.access_point_id if window.circuit else None
     return set() if point is None else {Ref(ObjectKind.ACCESS_POINT.value, point)}
+
+
+def _lines(window: MaintenanceWindow) -> set[Ref]:
+    """The circuits that end at the device or access point that is worked on."""
+    pk = window.ref.pk
+    if window.ref.kind == ObjectKind.DEVICE:
+        ends = Q(a_port__device_id=pk) | Q(z_port__device_id=pk)
+    elif window.ref.kind == ObjectKind.ACCESS_POINT:
+        ends = Q(access_point_id=pk)
+    else:
+        return set()
+    circuits = Circuit.objects.filter(ends, status=LifeCycle.ACTIVE)
+    return {Ref(ObjectKind.CIRCUIT.value, each) for each in circuits.values_list("pk", flat=True)}
 
 
 def active_covers(at: datetime | None = None) -> list[Cover]:

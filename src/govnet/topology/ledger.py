@@ -110,8 +110,9 @@ class _Reading:
             if owner := _owner(point, device):
                 group = pings if kind == ProbeKind.ICMP else others
                 group.setdefault(owner, []).append(pk)
-            elif unit:
-                self._service(pk, by_unit.get(unit, []))
+            else:
+                # What nobody has placed in the network is reached from the probe point somehow.
+                self._service(pk, by_unit.get(unit or 0) or [PROBE])
         for owner, targets in others.items():
             if owner not in pings:
                 pings[owner] = targets
