@@ -4,14 +4,14 @@
   const map = document.getElementById("map");
   if (!map) return;
   const toggle = document.querySelector("[data-map-arrange]");
-  let zoom = 1;
+  let width = ""; // as it was drawn
   let held = null;
 
   const svg = () => map.querySelector("svg.map");
   const arranging = () => map.classList.contains("is-arranging");
 
   function applyZoom() {
-    if (svg()) svg().style.width = `${Math.round(zoom * 100)}%`;
+    if (svg()) svg().style.width = width;
   }
 
   function place(node) {
@@ -49,7 +49,8 @@
     const button = event.target.closest("[data-map-zoom]");
     if (button) {
       const factor = Number(button.dataset.mapZoom);
-      zoom = factor ? Math.min(8, Math.max(0.5, zoom * factor)) : 1;
+      const wanted = svg() ? svg().getBoundingClientRect().width * factor : 0;
+      width = factor ? `${Math.round(Math.min(20000, Math.max(300, wanted)))}px` : "100%";
       applyZoom();
     } else if (toggle && event.target.closest("[data-map-arrange]")) {
       toggle.setAttribute("aria-pressed", String(map.classList.toggle("is-arranging")));
