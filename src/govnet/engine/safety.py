@@ -75,12 +75,33 @@ def decode(data: bytes, *, cut: bool = False) -> str:
         data: as received.
         cut: True when ``data`` may end inside a character; that rest is left out then.
     """
-    for encoding in ("utf-8", "gb18030"):
+    return decode_as(data, cut=cut)[0]
+
+
+def decode_as(data: bytes, charset: str = "", *, cut: bool = False) -> tuple[str, str]:
+    """As :func:`decode`, with the character set that was found; ``unknown`` when none fits.
+
+    Args:
+        data: as received.
+        charset: the peer's, when it is known; then it is tried first.
+        cut: True when ``data`` may end inside a character.
+    """
+    if charset in {"", "utf-8"} and data.isascii():
+        return data.decode("ascii"), "utf-8"
+    for encoding in (charset, "utf-8", "gb18030") if charset else ("utf-8", "gb18030"):
         try:
-            return codecs.getincrementaldecoder(encoding)().decode(data, final=not cut)
+            text = codecs.getincrementaldecoder(encoding)().decode(data, final=not cut)
         except UnicodeDecodeError:
             continue
-    return data.decode("utf-8", "backslashreplace")
+        return text, encoding
+    return data.decode("utf-8", "backslashreplace"), "unknown"
+
+
+def visible(text: str) -> str:
+    r"""The whole text with what steers a terminal or a page written out, such as ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(_escape(character) for character in text)
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:

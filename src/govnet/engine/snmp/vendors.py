@@ -1,4 +1,4 @@
-"""Vendor knowledge as data: where a profile finds CPU load, memory use and temperature.
+"""Vendor knowledge as data: where figures are read, and what log messages and traps mean.
 
 The profiles are the YAML files of ``govnet/vendors``; nothing here names a vendor. How to add
 one: docs/how-to/add-a-vendor.md.
@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from statistics import fmean
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from govnet.engine.snmp import ber
+from govnet.engine.snmp.trap_rules import Oid, TrapBook, TrapRule
+from govnet.engine.syslog.dialects import Dialect, Interpreter
 
 MAX_INSTANCES: Final = 16  # sensors of one column that are remembered and asked again
-
-Oid = Annotated[str, Field(pattern=r"^\d+(\.\d+)+$", max_length=512)]
 
 
 class VendorProfileError(ValueError):
@@ -106,9 +106,13 @@ class VendorProfile(BaseModel):
     Attributes:
         name: short name, the file's stem.
         title: the vendor's name for people.
-        match: sysObjectID prefixes; the longest match of all profiles wins.
+        match: sysObjectID prefixes; the longest match of all profiles wins. None: the profile
+            is not chosen by it.
         cpu_percent, memory_percent, temperature_c: sources in the order of trust; the first
             that gives a figure is used.
+        logs: how its messages are recognised and what they mean.
+        traps: what its traps mean.
+        names: readable names of OIDs in traps.
         notes: what is left out and why.
     """
 
@@ -116,11 +120,20 @@ class VendorProfile(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)
     title: str
-    match: tuple[Oid, ...] = Field(min_length=1)
+    match: tuple[Oid, ...] = ()
     cpu_percent: tuple[Source, ...] = ()
     memory_percent: tuple[Source, ...] = ()
     temperature_c: tuple[Source, ...] = ()
+    logs: tuple[Dialect, ...] = ()
+    traps: tuple[TrapRule, ...] = ()
+    names: dict[Oid, str] = {}
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _chosen_somehow(self) -> Self:
+        if not self.is_empty and not self.match:
+            raise ValueError("match: figures need a sysObjectID to be chosen by")
+        return self
 
     @property
     def sources(self) -> dict[str, tuple[Source, ...]]:
@@ -146,6 +159,15 @@ class VendorCatalog:
 
     def __iter__(self) -> Iterator[VendorProfile]:
         return iter(self._profiles.values())
+
+    def interpreter(self) -> Interpreter:
+        """What log messages mean, by all profiles."""
+        return Interpreter((p.name, dialect) for p in self for dialect in p.logs)
+
+    def trap_book(self) -> TrapBook:
+        """What traps mean, by all profiles."""
+        names = {oid: name for profile in self for oid, name in profile.names.items()}
+        return TrapBook(((p.name, rule) for p in self for rule in p.traps), names)
 
     def find(self, vendor: str | None, object_id: str) -> VendorProfile | None:
         """The profile by its name or title, else by the longest sysObjectID prefix."""

@@ -1,0 +1,1 @@
+"""Syslog: framing, the two headers, character sets, and what a vendor's message means."""
