@@ -76,6 +76,20 @@ class Config(BaseSettings):
     )
     netflow_ports: list[Port] = Field(default_factory=lambda: [2055, 4739])
     sflow_port: Port = 6343
+    syslog_ports: list[Port] = Field(
+        default_factory=lambda: [1514], description="UDP and TCP ports of syslog; 514 needs a right"
+    )
+    syslog_tls_port: Port = 6514
+    syslog_tls_certificate: Path | None = Field(
+        default=None, description="PEM file with chain; without it no TLS port is opened"
+    )
+    syslog_tls_key: Path | None = None
+    syslog_tls_clients: Path | None = Field(
+        default=None, description="PEM file of authorities; then senders must show a certificate"
+    )
+    trap_ports: list[Port] = Field(
+        default_factory=lambda: [1162], description="UDP ports of SNMP traps; 162 needs a right"
+    )
     receiver_buffer_mib: int = Field(
         default=32, ge=1, le=256, description="receive buffer asked of the kernel, each socket"
     )

@@ -112,6 +112,10 @@ JOBS = (
                 "traffic:flowexporter_list",
                 "traffic.view_flowexporter",
             ),
+            Entry(_("Log search"), "file-search", "logs:search", "logs.view_logsource"),
+            Entry(_("Traps"), "bookmark", "logs:traps", "logs.view_logsource"),
+            Entry(_("Log sources"), "history", "logs:logsource_list", "logs.view_logsource"),
+            Entry(_("Log patterns"), "filter", "logs:logpattern_list", "logs.view_logpattern"),
             Entry(
                 _("Address blocks"),
                 "sitemap",
@@ -244,7 +248,7 @@ def _link(entry: Entry, request: HttpRequest) -> Link | None:
     except NoReverseMatch:  # an app that this installation does not have
         return None
     here = request.path
-    current = here == url or (url != "/" and here.startswith(url))
+    current = here == url or (url not in {"/", "/logs/"} and here.startswith(url))
     live = reverse(entry.live_url_name) if entry.live_url_name else ""
     return Link(entry.label, entry.icon, url, current, live)
 

@@ -12,6 +12,7 @@ import ctypes
 import os
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -73,12 +74,32 @@ class Batch:
         addresses: the senders, 16 octets each, IPv4 mapped.
         received: when, seconds since the epoch.
         size: octets of all payloads.
+        channel: what the socket is for, when a queue takes several kinds.
+        socket: what they came by, where they may be answered.
+        names: the senders as the kernel tells them, for the answer.
     """
 
     datagrams: list[bytes]
     addresses: list[bytes]
     received: float
     size: int
+    channel: str = ""
+    socket: socket.socket | None = None
+    names: bytes = b""
+
+    def answer(self, place: int, data: bytes) -> bool:
+        """Send something back to the sender of one datagram; False when that cannot be done."""
+        name = self.names[place * _NAME_OCTETS : (place + 1) * _NAME_OCTETS]
+        if self.socket is None or not name:
+            return False
+        port, six = int.from_bytes(name[2:4], "big"), self.socket.family == socket.AF_INET6
+        host = socket.inet_ntop(self.socket.family, name[8:24] if six else name[4:8])
+        scope = int.from_bytes(name[24:28], sys.byteorder)
+        try:
+            self.socket.sendto(data, (host, port, 0, scope) if six else (host, port))
+        except OSError:
+            return False
+        return True
 
 
 class BatchQueue:
@@ -105,6 +126,10 @@ class BatchQueue:
             self._batches.append(batch)
             self._bytes += cost
             self._changed.notify()
+
+    def has_room(self, batch: Batch) -> bool:
+        """Whether a batch would be taken now."""
+        return self._bytes + batch.size + 100 * len(batch.datagrams) <= self._max_bytes
 
     def _lose(self, batch: Batch) -> None:
         self.dropped += len(batch.datagrams)
@@ -179,9 +204,20 @@ class SocketReader:
     Args:
         receiver: the socket; closed by :meth:`close`.
         queue: where batches go.
+        channel: said of the batches.
+        answered: datagrams may be answered.
     """
 
-    def __init__(self, receiver: socket.socket, queue: BatchQueue) -> None:
+    def __init__(
+        self,
+        receiver: socket.socket,
+        queue: BatchQueue,
+        channel: str = "",
+        *,
+        answered: bool = False,
+    ) -> None:
+        self._channel = channel
+        self._answered = answered
         self._socket = receiver
         self._queue = queue
         self._stop = threading.Event()
@@ -248,7 +284,11 @@ class SocketReader:
         for length in lengths:
             datagrams.append(bytes(view[at : at + length]))
             at += MAX_DATAGRAM
-        return Batch(datagrams, self._addresses(number), now, sum(lengths))
+        batch = Batch(datagrams, self._addresses(number), now, sum(lengths), self._channel)
+        if self._answered:
+            batch.socket = self._socket
+            batch.names = self._names.raw[: number * _NAME_OCTETS]
+        return batch
 
     def _addresses(self, number: int) -> list[bytes]:
         names = self._names.raw[: number * _NAME_OCTETS]

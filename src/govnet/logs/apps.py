@@ -9,3 +9,10 @@ class LogsConfig(AppConfig):
 
     name = "govnet.logs"
     verbose_name = _("Logs")
+
+    def ready(self) -> None:
+        """Declare the objects and audit their changes."""
+        from govnet.logs import audit, resources  # noqa: PLC0415  # models first
+
+        audit.register()
+        resources.register_all()

@@ -22,6 +22,7 @@ _RUNS = Counter("govnet_worker_periodic_runs_total", "Periodic jobs run", ["job"
 MINUTE_S: Final = 60.0
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
+SILENCE_S: Final = 300.0
 FIRST_AFTER_S: Final = 60.0
 """Not at once: a start has better things to do, and a restart loop must not repeat them."""
 
@@ -47,6 +48,19 @@ def _sweep() -> None:
     sweep_if_due()
 
 
+def _report_silence() -> int:
+    """Devices that have stopped to log, or begun again."""
+    from govnet.alarms.services import report_event
+    from govnet.logs.services import silence_changes
+
+    changes = silence_changes()
+    for source, silent in changes:
+        assert source.device is not None
+        evidence = {"text": f"{source.address}: {source.last_seen:%Y-%m-%d %H:%M:%S}Z"}
+        report_event("log_silent", source.device, raised=silent, source="syslog", evidence=evidence)
+    return len(changes)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Something to do every ``every_s`` seconds."""
@@ -60,6 +74,7 @@ JOBS: Final = (
     Job("clear_sessions", DAY_S, lambda: call_command("clearsessions")),
     Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
     Job("forget_import_files", DAY_S, forget_old_files),
+    Job("report_silence", SILENCE_S, _report_silence),
     Job("issue_statements", HOUR_S, _issue_statements),
     Job("escalate_overdue_orders", MINUTE_S, _escalate_overdue),
     Job("sweep_neighbours", MINUTE_S, _sweep),

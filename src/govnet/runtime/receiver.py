@@ -1,14 +1,12 @@
 """The receiver process: takes what devices send on their own, and lets decoding lag behind.
 
-An *intake* is one kind of datagrams: its ports, and the consumer that decodes it in a thread of
-its own. One thread for each socket does nothing but receive. Syslog and traps are further
-intakes: a function of :data:`INTAKES`.
+An *intake* is one kind of messages: its ports, and the consumer that decodes it in a thread of
+its own. One thread for each socket does nothing but receive.
 """
 
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +16,14 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from govnet.config import Config
+from govnet.engine.streams import StreamReader, open_stream_socket
 from govnet.engine.udp import Batch, BatchQueue, SocketReader, open_socket
 from govnet.runtime.collector import calm_collector
 from govnet.runtime.flows import FlowConsumer
 from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.locks import only_one
+from govnet.runtime.messages import LogConsumer, log_ports
+from govnet.runtime.ports import ReceivingPort
 from govnet.telemetry.writer import Writer
 
 log = structlog.get_logger()
@@ -63,16 +64,38 @@ class Intake:
 
     Attributes:
         name: label of its metrics.
-        ports: UDP ports, from the settings.
+        ports: from the settings.
         consumer: makes what decodes it.
     """
 
     name: str
-    ports: Callable[[Config], list[int]]
+    ports: Callable[[Config], list[ReceivingPort]]
     consumer: Callable[[Config, Writer], Consumer]
 
 
-INTAKES: Final = (Intake("flow", lambda c: [*c.netflow_ports, c.sflow_port], FlowConsumer),)
+INTAKES: Final = (
+    Intake(
+        "flow",
+        lambda c: [ReceivingPort(port) for port in (*c.netflow_ports, c.sflow_port)],
+        FlowConsumer,
+    ),
+    Intake("log", log_ports, LogConsumer),
+)
+
+
+class Reader(Protocol):
+    """What empties one socket into the queue."""
+
+    error: str
+
+    def start(self) -> None:
+        """Begin."""
+
+    def close(self) -> None:
+        """End."""
+
+    def dropped(self) -> int:
+        """What was lost since the last call."""
 
 
 class _Running:
@@ -85,24 +108,34 @@ class _Running:
         self.rate = PerMinute()
         self.queue = BatchQueue(config.receiver_queue_mib * 2**20)
         self.consumer = intake.consumer(config, writer)
-        self.readers = [SocketReader(s, self.queue) for s in self._sockets(config)]
+        self.readers = self._open(config)
         self._told_dropped = 0
         name = f"decode-{intake.name}"
         self._thread = threading.Thread(target=self._decode, name=name, daemon=True)
 
-    def _sockets(self, config: Config) -> list[socket.socket]:
+    def _open(self, config: Config) -> list[Reader]:
         """Those that can be opened: a port that another program holds stops no other."""
-        opened = []
+        opened: list[Reader] = []
         for port in self.intake.ports(config):
             for host in config.receiver_hosts:
                 try:
-                    opened.append(open_socket(host, port, config.receiver_buffer_mib * 2**20))
+                    opened.append(self._reader(config, host, port))
                 except OSError as error:
-                    self.refused.append(f"{host} port {port}: {error.strerror}")
+                    reason = error.strerror or str(error)
+                    self.refused.append(f"{host} port {port.number}: {reason}")
                     log.error(  # noqa: TRY400  # a sentence, not a trace
-                        "cannot receive", host=host, port=port, reason=error.strerror
+                        "cannot receive", host=host, port=port.number, reason=reason
                     )
         return opened
+
+    def _reader(self, config: Config, host: str, port: ReceivingPort) -> Reader:
+        if port.stream:
+            tls = port.tls(config) if port.tls else None
+            return StreamReader(
+                open_stream_socket(host, port.number), self.queue, port.channel, tls
+            )
+        receiver = open_socket(host, port.number, config.receiver_buffer_mib * 2**20)
+        return SocketReader(receiver, self.queue, port.channel, answered=port.answered)
 
     def start(self) -> None:
         self.consumer.start()

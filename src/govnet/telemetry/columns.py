@@ -108,9 +108,10 @@ def _addresses(field: pa.Field, values: ColumnData) -> pa.Array:
 
 
 def _strings(values: ColumnData) -> pa.Array:
+    """Texts, or octets as they are: a ClickHouse String holds either."""
     if any(value is None for value in values):
         raise ValueError("values are missing")
-    encoded = [str(value).encode() for value in values]
+    encoded = [v if isinstance(v, bytes) else str(v).encode() for v in values]
     ends = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
     data = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(encoded), data)

@@ -127,6 +127,8 @@ class _Migration:
             elif column.name not in table.order_by:
                 self._run(f"ALTER TABLE {table.name} MODIFY COLUMN {column.ddl()}")
             previous = column.name
+        for index in table.indexes:
+            self._run(f"ALTER TABLE {table.name} ADD INDEX IF NOT EXISTS {index}")
         # Expiry is left to the next merge: rewriting every part would make an upgrade an outage.
         self._run(
             f"ALTER TABLE {table.name} MODIFY TTL {table.ttl}"

@@ -138,8 +138,8 @@ def test_what_is_not_authentic_or_too_old_is_refused(sent: Sender) -> None:
         assert not accepted(usm, broken)
     assert usm.receive(data).notification
     engine = bytes.fromhex("80001f880401020305")
-    boots, moment, at = usm._clocks[engine]
-    usm._clocks[engine] = (boots, moment + 1_000, at)
+    boots, moment, since = usm._clocks[engine]
+    usm._clocks[engine] = (boots, moment + 1_000, since)
     with pytest.raises(UsmError, match="not_in_window"):
         usm.receive(data)  # recorded, and played again later
 

@@ -92,6 +92,8 @@ def parse(data: bytes, received: float, zone: tzinfo, charset: str = "") -> Mess
         device_time, host, program, at = _rfc5424(whole, structured, received, zone)
     else:
         device_time, host, program, at = _rfc3164(whole, at, received, zone)
+    while whole.startswith(" ", at):  # a relay keeps the space behind the tag
+        at += 1
     head, text = visible(whole[:at]), visible(whole[at:].removeprefix("\ufeff"))
     exact = found == "utf-8" and (head + text).encode() == data
     return Message(
