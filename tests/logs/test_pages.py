@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from govnet.inventory.interface_names import canonical
 from govnet.inventory.models import Device, Port, Region
 from govnet.logs import pages, services
 from govnet.logs.models import LogPattern, LogSource
@@ -221,21 +222,6 @@ def test_silence_is_told_once_and_so_is_its_end(devices: tuple[Device, Device]) 
     assert services.silence_changes(now) == [(source, False)]
 
 
-@pytest.mark.parametrize(
-    ("ledger", "said"),
-    [
-        ("GigabitEthernet0/0/1", "GE0/0/1"),
-        ("GigabitEthernet 0/1", "GigabitEthernet0/1"),
-        ("Ten-GigabitEthernet1/0/1", "XGE1/0/1"),
-        ("XGigabitEthernet0/0/1", "xge0/0/1"),
-        ("eth0", "ETH0"),
-    ],
-)
-def test_interfaces_are_recognised_in_several_spellings(ledger: str, said: str) -> None:
-    assert services.port_key(ledger) == services.port_key(said)
-    assert services.port_key("GE0/0/1") != services.port_key("XGE0/0/1")
-
-
 def test_the_directory_as_the_receiver_reads_it(devices: tuple[Device, Device]) -> None:
     services.ensure_sources(["10.0.0.1"], 1_790_000_000)
     port = Port.objects.create(device=devices[0], name="GigabitEthernet0/0/1", if_index=5)
@@ -243,7 +229,7 @@ def test_the_directory_as_the_receiver_reads_it(devices: tuple[Device, Device]) 
     LogPattern.objects.create(name="b", pattern="x", enabled=False)
     directory = services.load_directory()
     assert directory.sources["10.0.0.1"].device_id == devices[0].pk
-    assert directory.ports_by_name == {(devices[0].pk, services.port_key("GE0/0/1")): port.pk}
+    assert directory.ports_by_name == {(devices[0].pk, canonical("GE0/0/1")): port.pk}
     assert directory.ports_by_index == {(devices[0].pk, 5): port.pk}
     assert [pattern.name for pattern in directory.patterns] == ["a"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from govnet.engine.snmp.usm import DIGESTS, PRIVATE_OCTETS, UsmUser
 from govnet.engine.syslog.dialects import compiled
+from govnet.inventory.interface_names import canonical
 from govnet.inventory.models import AccessPoint, Credential, Device, Port, SnmpVersion
 from govnet.logs.models import LogPattern, LogSource
 from govnet.monitor.models import Target
@@ -22,22 +22,6 @@ log = structlog.get_logger()
 
 MAX_SOURCES: Final = 2_000
 """Rows that are made by themselves: forged senders must not fill the database."""
-
-_SHORT: Final = (
-    (re.compile(r"^(?:ten-gigabitethernet|tengigabitethernet|xgigabitethernet|xge|te)(?=\d)"), "x"),
-    (re.compile(r"^(?:gigabitethernet|ge|gi)(?=\d)"), "g"),
-    (re.compile(r"^(?:fastethernet|fe|fa)(?=\d)"), "f"),
-)
-
-
-def port_key(name: str) -> str:
-    """An interface's name without what vendors write in several ways: GE0/0/1 and the long form."""
-    folded = name.casefold().replace(" ", "")
-    for pattern, short in _SHORT:
-        folded, changed = pattern.subn(short, folded)
-        if changed:
-            break
-    return folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +50,7 @@ class Directory:
 
     Attributes:
         sources: by address.
-        ports_by_name: port of a device by ``port_key``.
+        ports_by_name: port of a device by its name in ``canonical`` spelling.
         ports_by_index: port of a device by ifIndex.
         patterns: the site's own.
         communities: of v1 and v2c.
@@ -93,7 +77,7 @@ def load_directory() -> Directory:
     credentials = list(Credential.objects.all())
     return Directory(
         {address: Source(pk, device or 0, charset) for address, pk, device, charset in sources},
-        {(device, port_key(name)): pk for pk, device, name, _index in ports},
+        {(device, canonical(name)): pk for pk, device, name, _index in ports},
         {(device, index): pk for pk, device, _name, index in ports if index},
         tuple(_pattern(row) for row in LogPattern.objects.filter(enabled=True)),
         frozenset(c.community.encode() for c in credentials if c.community),

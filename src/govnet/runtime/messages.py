@@ -31,6 +31,7 @@ from govnet.engine.snmp.vendors import load_catalog
 from govnet.engine.syslog.dialects import Event
 from govnet.engine.syslog.message import Message, parse
 from govnet.engine.udp import Batch
+from govnet.inventory.interface_names import canonical
 from govnet.logs import services
 from govnet.logs.services import Directory, Source, SourceReport
 from govnet.runtime.health import PerMinute
@@ -178,7 +179,7 @@ class LogConsumer:
         skew = None if message.device_time is None else message.device_time - batch.received
         port = 0
         if event.port and source.device_id:
-            key = (source.device_id, services.port_key(event.about))
+            key = (source.device_id, canonical(event.about))
             port = self._link.directory.ports_by_name.get(key, 0)
         sender.counters["messages"] += 1
         sender.counters[message.charset] += 1
