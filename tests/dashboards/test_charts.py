@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govnet.dashboards.charts import (
+from govnet.core.charts import (
     Limit,
     Line,
     Number,
@@ -24,7 +24,7 @@ from govnet.dashboards.charts import (
     line_chart,
     summaries,
 )
-from govnet.dashboards.windows import RANGES, Window, WindowError, named, window_of
+from govnet.core.windows import RANGES, Window, WindowError, named, window_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai

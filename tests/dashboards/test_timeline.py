@@ -10,8 +10,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from govnet.core.windows import Window, named
 from govnet.dashboards.timeline import segments, timeline
-from govnet.dashboards.windows import Window, named
 from govnet.monitor.models import Flip
 from tests.city import build_city
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -79,7 +80,7 @@ def test_totals(client: Client, rows: dict[str, Any], by: tuple[str, ...]) -> No
 
 def test_filters(client: Client, rows: dict[str, Any]) -> None:
     keep = np.isin(rows["unit_id"], [2, 3]) & (rows["direction"] == INWARD)
-    where = {"unit_id": [2, 3], "direction": [INWARD]}
+    where = flow_queries.Where({"unit_id": [2, 3], "direction": [INWARD]})
     found = flow_queries.flow_totals(client, ["application"], START, END, where)
     assert {t.key: t.octets for t in found} == dict(summed(rows, "application", keep=keep))
 
@@ -87,14 +88,64 @@ def test_filters(client: Client, rows: dict[str, Any]) -> None:
 def test_series_and_what_is_left_over(client: Client, rows: dict[str, Any]) -> None:
     found = flow_queries.flow_series(client, ["unit_id"], START, END, groups=2, max_points=60)
     assert found.grid.table == "flow_1m"
-    assert len(found.bps) == 2
-    octets = {key: float(bps.sum()) * found.grid.bucket_s / 8 for key, bps in found.bps.items()}
+    assert len(found.rates) == 2
+    step = found.grid.bucket_s / 8
+    octets = {key: float(np.nansum(bps)) * step for key, bps in found.rates.items()}
     expected = dict(summed(rows, "unit_id").most_common(2))
     assert octets == pytest.approx(expected)
-    left = float(found.other_bps.sum()) * found.grid.bucket_s / 8
+    left = float(np.nansum(found.other)) * step
     assert left == pytest.approx(rows["bytes"].sum() - sum(expected.values()))
     whole = flow_queries.flow_series(client, [], START, END)
-    assert whole.other_bps.sum() * whole.grid.bucket_s / 8 == pytest.approx(rows["bytes"].sum())
+    sums = np.nansum(whole.total) * whole.grid.bucket_s / 8
+    assert sums == pytest.approx(rows["bytes"].sum())
+    packets = flow_queries.flow_series(client, ["unit_id"], START, END, amount="packets_total")
+    total = np.nansum(packets.total) * packets.grid.bucket_s
+    assert total == pytest.approx(rows["packets"].sum())
+
+
+def test_where_no_flow_came_at_all_is_a_gap_and_no_zero(
+    client: Client, rows: dict[str, Any]
+) -> None:
+    about = START - timedelta(minutes=30), START + timedelta(minutes=30)
+    only = flow_queries.Where({"unit_id": [3]})
+    found = flow_queries.flow_series(client, ["unit_id"], *about, only, max_points=60)
+    before = found.grid.times < START.timestamp()
+    assert np.isnan(found.total[before]).all()
+    heard = np.isin(found.grid.times, rows["ts"].astype(np.int64) // 60 * 60)
+    assert not np.isnan(found.total[heard]).any()
+
+
+@pytest.mark.parametrize("prefix", ["10.0.0.4/30", "10.0.0.9/32", "2001:db8::/32"])
+def test_a_prefix_matches_either_end(client: Client, rows: dict[str, Any], prefix: str) -> None:
+    network = ipaddress.ip_network(prefix)
+    inside = [h for h in range(30) if ipaddress.ip_address(f"10.0.0.{h}") in network]
+    keep = np.isin(rows["src_host"], inside) | np.isin(rows["dst_host"], inside)
+    where = flow_queries.Where(network=network)
+    found = flow_queries.flow_totals(client, ["unit_id"], START, END, where)
+    assert {t.key: t.octets for t in found} == dict(summed(rows, "unit_id", keep=keep))
+
+
+def test_percentiles_by_nearest_rank_of_five_minutes(client: Client, rows: dict[str, Any]) -> None:
+    found = flow_queries.flow_percentiles(client, "circuit_id", START, END)
+    slots = ((rows["ts"] - START.timestamp()) // 300).astype(int)
+    for circuit, direction in ((1, INWARD), (2, OUTWARD)):
+        keep = (rows["circuit_id"] == circuit) & (rows["direction"] == direction)
+        sums = np.bincount(slots[keep], rows["bytes"][keep], 12) * 8 / 300
+        expected = sorted(sums)[11]  # 95 % of 12 is 11.4: the twelfth
+        assert found[circuit, direction] == pytest.approx([expected, 12])
+
+
+def test_private_addresses_in_use_that_nobody_registered(
+    client: Client, rows: dict[str, Any]
+) -> None:
+    unregistered: Counter[str] = Counter()
+    for end, direction in (("src_host", INWARD), ("dst_host", OUTWARD)):
+        keep = rows["direction"] == direction
+        for (host,), octets in summed(rows, end, keep=keep).items():
+            unregistered[f"::ffff:10.0.0.{host}"] += octets
+    found = flow_queries.unknown_addresses(client, START, END)
+    assert {one.address: one.octets for one in found} == unregistered
+    assert all(START.timestamp() <= one.first <= one.last < END.timestamp() for one in found)
 
 
 def test_hosts_are_the_networks_own_end(client: Client, rows: dict[str, Any]) -> None:

@@ -19,11 +19,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from govnet.accounts.models import User
+from govnet.core.charts import Summary, csv_rows, line_chart, offset_s, summaries
+from govnet.core.windows import Window, WindowError, window_of
 from govnet.dashboards import sources
-from govnet.dashboards.charts import Summary, csv_rows, line_chart, offset_s, summaries
 from govnet.dashboards.sources import SAMPLES, SOURCES, Drawn
 from govnet.dashboards.templatetags.ui import age_text
-from govnet.dashboards.windows import Window, WindowError, window_of
 from govnet.inventory.models import Circuit
 from govnet.telemetry.client import TelemetryUnavailableError
 

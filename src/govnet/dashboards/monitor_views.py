@@ -19,9 +19,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govnet.accounts.models import User
+from govnet.core.windows import named
 from govnet.dashboards import panels
 from govnet.dashboards.timeline import timeline
-from govnet.dashboards.windows import named
 from govnet.engine.result import ProbeKind, State
 from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Unit
 from govnet.monitor.models import Flip, StateChoices, Target

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from govnet.accounts.models import User
 from govnet.core import panels as object_page
+from govnet.core.windows import DEFAULT_RANGE, RANGES, named
 from govnet.dashboards import found_interfaces
 from govnet.dashboards.sources import SOURCES, circuit_use
 from govnet.dashboards.templatetags.ui import percent
-from govnet.dashboards.windows import DEFAULT_RANGE, RANGES, named
 from govnet.engine.result import ProbeKind
 from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Port, Unit
 from govnet.monitor.models import Target

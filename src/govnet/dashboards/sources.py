@@ -22,8 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from govnet.config import get_config
-from govnet.dashboards.charts import Limit, Line, Number, Series, Style
-from govnet.dashboards.windows import Window
+from govnet.core.charts import Limit, Line, Number, Series, Style
+from govnet.core.windows import Window
 from govnet.engine.result import Outcome, ProbeKind
 from govnet.inventory.models import Circuit, CircuitKind, Device, LifeCycle, Port
 from govnet.monitor.models import Target

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from govnet.dashboards.windows import Window
+from govnet.core.windows import Window
 from govnet.engine.result import State
 from govnet.monitor.models import Flip, Target
 

@@ -9,15 +9,28 @@ ports, protocols' details and the other end's addresses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from clickhouse_connect.driver.client import Client
 
-from govnet.telemetry.queries import BUCKET, MAX_POINTS, PERIOD, Floats, Grid, ask_rows, plan_for
-from govnet.telemetry.schema import FLOW, FLOW_HOST, FLOW_INTERFACE, Family
+from govnet.telemetry.queries import (
+    BUCKET,
+    MAX_POINTS,
+    PERIOD,
+    Floats,
+    Grid,
+    Plan,
+    ask_rows,
+    nearest_rank_95,
+    plan_at,
+    plan_for,
+)
+from govnet.telemetry.schema import FLOW, FLOW_HOST, FLOW_INTERFACE, INWARD, OUTWARD, TRANSIT
 
 DIMENSIONS: Final = tuple(key.name for key in FLOW.rolled_keys())
 """Columns that every resolution has."""
@@ -51,17 +64,23 @@ class FlowTotal:
 
 @dataclass(frozen=True)
 class FlowSeries:
-    """Traffic over time.
+    """Traffic over time, per second: bits, packets or flows.
 
     Attributes:
         grid: the buckets.
-        bps: bit/s of each group, by its key; 0 where nothing passed.
-        other_bps: of all groups that are not among them.
+        rates: of each group, by its key, the largest first; 0 where nothing of it passed, NaN
+            where no flow of any kind came, from any exporter: nothing is known then.
+        other: of all groups that are not among them.
     """
 
     grid: Grid
-    bps: Mapping[tuple[object, ...], Floats]
-    other_bps: Floats
+    rates: Mapping[tuple[object, ...], Floats]
+    other: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Of all groups."""
+        return sum(self.rates.values(), self.other)
 
 
 @dataclass(frozen=True)
@@ -74,8 +93,80 @@ class InterfaceOctets:
     out_octets: int
 
 
-Where = Mapping[str, Sequence[int]]
-"""Values that a column may have; all columns must fit."""
+@dataclass(frozen=True)
+class UnknownAddress:
+    """A private address in use that no address block holds.
+
+    Attributes:
+        address: as text.
+        first: its first flow of the period, seconds since the epoch.
+        last: its last one.
+        octets: in both directions.
+        flows: records.
+        exporter_id: who told of it.
+    """
+
+    address: str
+    first: int
+    last: int
+    octets: int
+    flows: int
+    exporter_id: int
+
+
+Network: TypeAlias = IPv4Network | IPv6Network
+Amount: TypeAlias = Literal["octets", "packets_total", "flows"]
+Values: TypeAlias = Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which flows a question is about; all conditions must hold.
+
+    Attributes:
+        values: what columns may be.
+        network: one end of the flow lies in it.
+    """
+
+    values: Values = field(default_factory=dict)
+    network: Network | None = None
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that it reads."""
+        return {*self.values, *(("src", "dst") if self.network else ())}
+
+    @property
+    def sql(self) -> str:
+        """The condition."""
+        terms = [f"{name} IN {{w_{name}:Array(UInt64)}}" for name in self.values]
+        if self.network:
+            within = "BETWEEN {w_low:IPv6} AND {w_high:IPv6}"
+            terms.append(f"(src {within} OR dst {within})")
+        return " AND ".join(terms) or "1"
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Its values."""
+        bound: dict[str, object] = {
+            f"w_{name}": [int(value) for value in values] for name, values in self.values.items()
+        }
+        if self.network:
+            bound["w_low"], bound["w_high"] = _ends(self.network)
+        return bound
+
+
+ANY: Final = Where()
+_MAPPED: Final = int(IPv6Address("::ffff:0:0"))
+_POINTS: Final = 300
+_PRIVATE: Final = (
+    ("::ffff:10.0.0.0", "::ffff:10.255.255.255"),
+    ("::ffff:100.64.0.0", "::ffff:100.127.255.255"),
+    ("::ffff:172.16.0.0", "::ffff:172.31.255.255"),
+    ("::ffff:192.168.0.0", "::ffff:192.168.255.255"),
+    ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+)
+"""RFC 1918, 6598 and 4193: nobody else's on this network."""
 
 
 def flow_totals(
@@ -83,29 +174,33 @@ def flow_totals(
     by: Sequence[str],
     start: datetime,
     end: datetime,
-    where: Where | None = None,
+    where: Where = ANY,
     limit: int = 20,
+    *,
+    amount: Amount = "octets",
+    max_points: int = _POINTS,
 ) -> list[FlowTotal]:
-    """The largest groups of a period, by octets.
+    """The largest groups of a period.
 
     Args:
         client: the store.
-        by: up to three of ``DIMENSIONS`` and ``RAW_DIMENSIONS``.
+        by: up to three of ``DIMENSIONS`` and ``RAW_DIMENSIONS``; none: one total.
         start: begin of the period, with a time zone; widened to whole buckets.
         end: its end, exclusive.
         where: filters.
         limit: groups at most.
+        amount: by which they are ranked.
+        max_points: of the series whose sums these are.
     """
-    where = where or {}
-    family, raw = _family(by, where)
-    plan = plan_for(family, start, end, 200, raw=raw)
+    plan = _plan(by, start, end, where, max_points)
+    grouped = f" GROUP BY {', '.join(by)} ORDER BY {amount}_ DESC, {', '.join(by)}" if by else ""
     sql = (
-        f"SELECT {', '.join(_shown(name) for name in by)}, {plan.totals('octets')} AS o,"
-        f" {plan.totals('packets_total')} AS p, {plan.totals('flows')} AS f"
-        f" FROM {plan.table} WHERE {_filters(where)} AND {PERIOD}"
-        f" GROUP BY {', '.join(by)} ORDER BY o DESC LIMIT {{limit:UInt32}}"
+        f"SELECT {''.join(f'{_shown(name)}, ' for name in by)}"
+        f"{plan.totals('octets')} AS octets_, {plan.totals('packets_total')} AS packets_total_,"
+        f" {plan.totals('flows')} AS flows_"
+        f" FROM {plan.table} WHERE {where.sql} AND {PERIOD}{grouped} LIMIT {{limit:UInt32}}"
     )
-    parameters = {**plan.parameters(), **_bound(where), "limit": min(limit, MAX_GROUPS)}
+    parameters = {**plan.parameters(), **where.parameters, "limit": min(limit, MAX_GROUPS)}
     rows = ask_rows(client, sql, parameters)
     return [FlowTotal(tuple(row[:-3]), *(int(str(value)) for value in row[-3:])) for row in rows]
 
@@ -115,30 +210,97 @@ def flow_series(
     by: Sequence[str],
     start: datetime,
     end: datetime,
-    where: Where | None = None,
+    where: Where = ANY,
     *,
     groups: int = 10,
-    max_points: int = 300,
+    amount: Amount = "octets",
+    max_points: int = _POINTS,
 ) -> FlowSeries:
     """The largest groups of a period over time; arguments as of :func:`flow_totals`."""
-    where = where or {}
-    largest = flow_totals(client, by, start, end, where, groups) if by else []
-    family, raw = _family(by, where)
-    plan = plan_for(family, start, end, min(max_points, MAX_POINTS), raw=raw)
-    shown = ", ".join(_shown(name) for name in by)
-    sql = (
-        f"SELECT {BUCKET}, {shown + ', ' if shown else ''}{plan.totals('octets')} AS o"
-        f" FROM {plan.table} WHERE {_filters(where)} AND {PERIOD}"
-        f" GROUP BY {', '.join(('bucket', *by))}"
+    plan = _plan(by, start, end, where, min(max_points, MAX_POINTS))
+    return _series(client, plan, by, where, groups, amount)
+
+
+def _series(
+    client: Client, plan: Plan, by: Sequence[str], where: Where, groups: int, amount: Amount
+) -> FlowSeries:
+    per_second = (8 if amount == "octets" else 1) / plan.bucket_s
+    total = plan.totals(amount)
+    chosen = f"FROM {plan.table} WHERE {where.sql} AND {PERIOD}"
+    parameters = {**plan.parameters(), **where.parameters, "groups": groups}
+    nothing = np.where(_heard(client, plan), 0.0, np.nan)
+    other, rates = nothing.copy(), dict[tuple[object, ...], Floats]()
+    sql = f"SELECT {BUCKET}, {total} {chosen} GROUP BY bucket"
+    for bucket, value in ask_rows(client, sql, parameters):
+        other[plan.place(bucket)] += int(str(value)) * per_second
+    if by:
+        names, shown = ", ".join(by), ", ".join(_shown(name) for name in by)
+        sql = (
+            f"SELECT {BUCKET}, {shown}, {total} {chosen} AND ({names}) IN (SELECT {names} {chosen}"
+            f" GROUP BY {names} ORDER BY {total} DESC, {names} LIMIT {{groups:UInt32}})"
+            f" GROUP BY bucket, {names}"
+        )
+        for bucket, *key, value in ask_rows(client, sql, parameters):
+            rate, place = int(str(value)) * per_second, plan.place(bucket)
+            rates.setdefault(tuple(key), nothing.copy())[place] += rate
+            other[place] -= rate
+    largest = sorted(rates, key=lambda key: -float(np.nansum(rates[key])))
+    # What floating point left of a difference is nothing.
+    return FlowSeries(plan.grid, {key: rates[key] for key in largest}, np.round(other, 6) + 0.0)
+
+
+def _heard(client: Client, plan: Plan) -> npt.NDArray[np.bool_]:
+    """Buckets in which any flow came at all."""
+    heard = np.zeros(len(plan.grid.times), np.bool_)
+    sql = f"SELECT {BUCKET} FROM {plan.table} WHERE {PERIOD} GROUP BY bucket"
+    for (bucket,) in ask_rows(client, sql, plan.parameters()):
+        heard[plan.place(bucket)] = True
+    return heard
+
+
+def flow_percentiles(
+    client: Client, by: str, start: datetime, end: datetime, where: Where = ANY
+) -> dict[tuple[object, ...], Floats]:
+    """95th percentile of five-minute averages, bit/s, of each value of a column.
+
+    As :func:`govnet.telemetry.queries.percentile_95`, by nearest rank; what came in five minutes
+    without any flow is not known and not in it.
+
+    Returns:
+        By column value and direction (``OUTWARD``, ``INWARD``): percentile, and the number of
+        averages that it is of.
+    """
+    plan = plan_at(FLOW, 300, start, end)
+    series = _series(client, plan, (by, "direction"), where, MAX_GROUPS, "octets")
+    return {
+        key: np.array([nearest_rank_95(rates), np.count_nonzero(~np.isnan(rates))])
+        for key, rates in series.rates.items()
+    }
+
+
+def unknown_addresses(
+    client: Client, start: datetime, end: datetime, limit: int = 50
+) -> list[UnknownAddress]:
+    """Private addresses (RFC 1918, 6598, 4193) in use that no address block holds.
+
+    Only the raw rows know them, for as long as those are kept.
+    """
+    plan = plan_for(FLOW, start, end, _POINTS, raw=True)
+    private = " OR ".join(
+        f"address BETWEEN toIPv6('{low}') AND toIPv6('{high}')" for low, high in _PRIVATE
     )
-    keys = [total.key for total in largest]
-    bps = {key: np.zeros(len(plan.grid.times)) for key in keys}
-    other = np.zeros(len(plan.grid.times))
-    for bucket, *rest in ask_rows(client, sql, {**plan.parameters(), **_bound(where)}):
-        place = (int(str(bucket)) - plan.first) // plan.bucket_s
-        series = bps.get(tuple(rest[:-1]), other)
-        series[place] += int(str(rest[-1])) * 8 / plan.bucket_s
-    return FlowSeries(plan.grid, bps, other)
+    ends = " UNION ALL ".join(
+        f"SELECT {end_} AS address, ts, bytes, exporter_id FROM {plan.table}"
+        f" WHERE direction IN ({TRANSIT}, {unregistered}) AND {PERIOD}"
+        for end_, unregistered in (("src", INWARD), ("dst", OUTWARD))
+    )
+    sql = (
+        "SELECT toString(address), toUnixTimestamp(min(ts)), toUnixTimestamp(max(ts)),"
+        f" sum(bytes) AS o, count(), any(exporter_id) FROM ({ends}) WHERE {private}"
+        " GROUP BY address ORDER BY o DESC LIMIT {limit:UInt32}"
+    )
+    rows = ask_rows(client, sql, {**plan.parameters(), "limit": min(limit, MAX_GROUPS)})
+    return [UnknownAddress(str(row[0]), *(int(str(v)) for v in row[1:])) for row in rows]
 
 
 def flow_hosts(
@@ -153,13 +315,13 @@ def flow_hosts(
     ``::`` is everything that was not among the largest of its insert.
     """
     plan = plan_for(FLOW_HOST, start, end, 200)
-    where: Where = {} if unit_ids is None else {"unit_id": unit_ids}
+    where = ANY if unit_ids is None else Where({"unit_id": unit_ids})
     sql = (
         "SELECT toString(host), unit_id, direction, sum(octets) AS o, sum(packets_total) AS p,"
-        f" sum(flows) AS f FROM {plan.table} WHERE {_filters(where)} AND {PERIOD}"
+        f" sum(flows) AS f FROM {plan.table} WHERE {where.sql} AND {PERIOD}"
         " GROUP BY host, unit_id, direction ORDER BY o DESC LIMIT {limit:UInt32}"
     )
-    parameters = {**plan.parameters(), **_bound(where), "limit": min(limit, MAX_GROUPS)}
+    parameters = {**plan.parameters(), **where.parameters, "limit": min(limit, MAX_GROUPS)}
     rows = ask_rows(client, sql, parameters)
     return [FlowTotal(tuple(row[:-3]), *(int(str(value)) for value in row[-3:])) for row in rows]
 
@@ -181,26 +343,26 @@ def flow_interfaces(client: Client, start: datetime, end: datetime) -> list[Inte
     ]
 
 
-def _family(by: Sequence[str], where: Where) -> tuple[Family, bool]:
-    """Where the columns are, and whether only its raw table has them.
+def _plan(by: Sequence[str], start: datetime, end: datetime, where: Where, max_points: int) -> Plan:
+    """Where the columns are; the raw table when only it has them.
 
     Raises:
         ValueError: too many dimensions, or one that does not exist.
     """
-    asked = {*by, *where}
+    asked = {*by} | where.columns
     unknown = asked - {*DIMENSIONS, *RAW_DIMENSIONS}
     if unknown or len(by) > MAX_DIMENSIONS:
         raise ValueError(f"flows cannot be asked by {', '.join(map(str, sorted(unknown or by)))}")
-    return FLOW, not asked <= {*DIMENSIONS}
+    return plan_for(FLOW, start, end, max_points, raw=not asked <= {*DIMENSIONS})
 
 
 def _shown(name: str) -> str:
     return f"toString({name})" if name in {"src", "dst"} else name
 
 
-def _filters(where: Where) -> str:
-    return " AND ".join(f"{name} IN {{w_{name}:Array(UInt64)}}" for name in where) or "1"
-
-
-def _bound(where: Where) -> dict[str, object]:
-    return {f"w_{name}": [int(value) for value in values] for name, values in where.items()}
+def _ends(network: Network) -> tuple[str, str]:
+    """First and last address, as the store keeps them: IPv4 mapped."""
+    ends = int(network.network_address), int(network.broadcast_address)
+    shift = _MAPPED if network.version == 4 else 0
+    low, high = (str(IPv6Address(end + shift)) for end in ends)
+    return low, high

@@ -211,7 +211,7 @@ class TargetQuality:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """Which table to ask and on what grid."""
 
     family: Family
@@ -222,10 +222,16 @@ class _Plan:
 
     @property
     def table(self) -> str:
+        """The table's name."""
         return self.family.name + (self.rollup.suffix if self.rollup else "")
+
+    def place(self, bucket: object) -> int:
+        """Index on the grid of a bucket's start."""
+        return (int(str(bucket)) - self.first) // self.bucket_s
 
     @property
     def grid(self) -> Grid:
+        """The buckets."""
         return Grid(self.table, self.bucket_s, np.arange(self.first, self.end, self.bucket_s))
 
     def select(self, *measures: str) -> str:
@@ -237,6 +243,7 @@ class _Plan:
         )
 
     def parameters(self) -> dict[str, object]:
+        """What ``BUCKET`` and ``PERIOD`` are bound to."""
         return {"bucket": self.bucket_s, "first": _utc(self.first), "end": _utc(self.end)}
 
     def totals(self, measure: str) -> str:
@@ -250,7 +257,7 @@ PERIOD = "ts >= {first:DateTime64(3, 'UTC')} AND ts < {end:DateTime64(3, 'UTC')}
 
 def plan_for(
     family: Family, start: datetime, end: datetime, max_points: int, *, raw: bool = False
-) -> _Plan:
+) -> Plan:
     """Which table of a family answers, on what grid; its raw table when only that can.
 
     Raises:
@@ -258,6 +265,14 @@ def plan_for(
     """
     wanted = replace(family, rollups=(), _by_name={}) if raw else family
     return _plan(wanted, start, end, max_points, 1.0)
+
+
+def plan_at(family: Family, seconds: int, start: datetime, end: datetime) -> Plan:
+    """The rollup of so many seconds, and the period widened to its buckets."""
+    rollup = next(rollup for rollup in family.rollups if rollup.seconds == seconds)
+    first = math.floor(start.timestamp() / seconds) * seconds
+    last = math.ceil(end.timestamp() / seconds) * seconds
+    return Plan(family, rollup, seconds, first, last)
 
 
 def ask_rows(client: Client, sql: str, parameters: Mapping[str, object]) -> list[Sequence[object]]:
@@ -281,7 +296,7 @@ def _plan(
     max_points: int,
     interval_s: float,
     now: float | None = None,
-) -> _Plan:
+) -> Plan:
     first, last = start.timestamp(), end.timestamp()
     if not first < last:
         raise ValueError("the period must end after it starts")
@@ -290,7 +305,7 @@ def _plan(
     age_days = ((time.time() if now is None else now) - first) / _DAY
     rollup = _coarsest(family, step, age_days)
     bucket = _bucket(rollup, step)
-    return _Plan(
+    return Plan(
         family=family,
         rollup=rollup,
         bucket_s=bucket,
@@ -314,7 +329,8 @@ def _coarsest(family: Family, step: float, age_days: float) -> Rollup | None:
 def _bucket(rollup: Rollup | None, step: float) -> int:
     if rollup:
         return math.ceil(step / rollup.seconds) * rollup.seconds
-    return next((fine for fine in _FINE_STEPS if fine >= step), _FINE_STEPS[-1])
+    coarse = math.ceil(step / _FINE_STEPS[-1]) * _FINE_STEPS[-1]
+    return next((fine for fine in _FINE_STEPS if fine >= step), coarse)
 
 
 def _ask(client: Client, sql: str, parameters: Mapping[str, object]) -> pa.Table:
@@ -326,7 +342,7 @@ def _ask(client: Client, sql: str, parameters: Mapping[str, object]) -> pa.Table
 class _Columns:
     """Measures of a plan laid on its grid; NaN where the store has no bucket."""
 
-    plan: _Plan
+    plan: Plan
     answer: pa.Table
     _index: Seconds = field(init=False)
 
@@ -367,7 +383,7 @@ def _ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def _series(
-    client: Client, plan: _Plan, keys: Mapping[str, int], measures: Sequence[str]
+    client: Client, plan: Plan, keys: Mapping[str, int], measures: Sequence[str]
 ) -> _Columns:
     where = " AND ".join(f"{name} = {{{name}:UInt32}}" for name in keys)
     sql = (
@@ -517,7 +533,7 @@ def matrix(
     last = math.ceil(end.timestamp() / bucket_s) * bucket_s
     if (last - first) // bucket_s > MAX_POINTS:
         raise ValueError(f"more than {MAX_POINTS} buckets asked for")
-    plan = _Plan(family, _coarsest(family, bucket_s, age_days), bucket_s, first, last)
+    plan = Plan(family, _coarsest(family, bucket_s, age_days), bucket_s, first, last)
     keys = ", ".join(family.key_names)
     sql = (
         f"SELECT {keys}, {BUCKET}, {plan.select(*measures)} FROM {plan.table}"
@@ -586,21 +602,20 @@ def percentile_95(
     The smallest average that at least 95 % of all averages do not exceed (nearest rank), as
     carriers bill it. ``start`` and ``end`` are widened to whole five minutes.
     """
-    rollup = next(rollup for rollup in INTERFACE_SAMPLE.rollups if rollup.seconds == 300)
-    first = math.floor(start.timestamp() / 300) * 300
-    plan = _Plan(INTERFACE_SAMPLE, rollup, 300, first, math.ceil(end.timestamp() / 300) * 300)
+    plan = plan_at(INTERFACE_SAMPLE, 300, start, end)
     measures = ("in_octets_total", "out_octets_total", "seconds_total")
     columns = _series(client, plan, {"device_id": device_id, "if_index": if_index}, measures)
     in_bps, out_bps = columns.rate("in_octets", 8), columns.rate("out_octets", 8)
     return Percentile(
-        in_bps=_nearest_rank_95(in_bps),
-        out_bps=_nearest_rank_95(out_bps),
+        in_bps=nearest_rank_95(in_bps),
+        out_bps=nearest_rank_95(out_bps),
         buckets=int(np.count_nonzero(~np.isnan(in_bps))),
         expected=len(in_bps),
     )
 
 
-def _nearest_rank_95(values: Floats) -> float:
+def nearest_rank_95(values: Floats) -> float:
+    """The smallest value that at least 95 % do not exceed; NaN are left out, and of none."""
     present = values[~np.isnan(values)]
     if not len(present):
         return math.nan

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from govnet.dashboards.windows import Window
+from govnet.core.windows import Window
 
 Number = float | None
 Point = tuple[float, Number]
