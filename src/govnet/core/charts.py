@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo
 
 from govnet.core.windows import Window
 
+COMPARED = 4
+"""The grey of the browser's palette, for what measurements are compared with."""
+
 Number = float | None
 Point = tuple[float, Number]
 
@@ -28,6 +31,8 @@ class Line:
         values: average in each bucket; None where nothing was measured.
         low: smallest value in each bucket; empty when it is not drawn.
         high: largest value in each bucket; empty when it is not drawn.
+        stacked: it stands on the stacked line before it.
+        dashed: something to compare with, not measured now.
     """
 
     key: str
@@ -35,6 +40,8 @@ class Line:
     values: Sequence[Number]
     low: Sequence[Number] = ()
     high: Sequence[Number] = ()
+    stacked: bool = False
+    dashed: bool = False
 
     @property
     def has_band(self) -> bool:
@@ -125,8 +132,12 @@ def _line(line: Line, series: Series, offset: float, *, area: bool, colour: int)
         "lineStyle": {"width": 1.5},
         "colorIndex": colour,
     }
-    if area:
+    if line.stacked:
+        drawn |= {"stack": "all", "areaStyle": {"opacity": 0.6}, "lineStyle": {"width": 0.5}}
+    elif area:
         drawn["areaStyle"] = {"opacity": 0.15}
+    if line.dashed:
+        drawn["lineStyle"] = {"width": 1.5, "type": "dashed"}
     return drawn
 
 
@@ -185,7 +196,7 @@ def _steps(style: Style, window: Window, offset: float) -> dict[str, Any]:
         "step": "end",
         "symbol": "none",
         "lineStyle": {"type": "dashed", "width": 1.5},
-        "colorIndex": 4,
+        "colorIndex": COMPARED,
     }
 
 
@@ -204,7 +215,7 @@ def line_chart(series: Series, window: Window, zone: ZoneInfo, style: Style) -> 
     offset = offset_s(window, zone)
     drawn: list[dict[str, Any]] = []
     for index, line in enumerate(series.lines):
-        colour = style.colours[index % len(style.colours)]
+        colour = COMPARED if line.dashed else style.colours[index % len(style.colours)]
         if line.has_band:
             drawn += _band(line, series, offset, colour)
         drawn.append(_line(line, series, offset, area=style.area and index == 0, colour=colour))
@@ -220,7 +231,10 @@ def line_chart(series: Series, window: Window, zone: ZoneInfo, style: Style) -> 
     return {
         "useUTC": True,
         "animation": False,
-        "legend": {"data": [each["name"] for each in drawn if not each.get("helper")]},
+        "legend": {
+            "type": "scroll",
+            "data": [each["name"] for each in drawn if not each.get("helper")],
+        },
         "xAxis": {
             "type": "time",
             "min": round((window.start.timestamp() + offset) * 1000),

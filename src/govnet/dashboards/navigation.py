@@ -107,6 +107,24 @@ JOBS = (
         _("Traffic"),
         (
             Entry(
+                _("Traffic overview"),
+                "chart-arcs",
+                "traffic:overview",
+                "traffic.view_flowexporter",
+            ),
+            Entry(
+                _("Traffic explorer"),
+                "chart-area-line",
+                "traffic:explorer",
+                "traffic.view_flowexporter",
+            ),
+            Entry(
+                _("Egress by carrier"),
+                "world-upload",
+                "traffic:egress",
+                "traffic.view_flowexporter",
+            ),
+            Entry(
                 _("Flow exporters"),
                 "broadcast",
                 "traffic:flowexporter_list",

@@ -42,6 +42,9 @@ RAW_DIMENSIONS: Final = (
 """Columns that the raw rows alone have, for as long as those are kept."""
 
 MAX_DIMENSIONS: Final = 3
+FINEST_S: Final = 60
+"""No finer than exporters tell of a flow that goes on: what lies between would look like gaps."""
+
 MAX_GROUPS: Final = 2_000
 
 
@@ -245,8 +248,8 @@ def _series(
             rates.setdefault(tuple(key), nothing.copy())[place] += rate
             other[place] -= rate
     largest = sorted(rates, key=lambda key: -float(np.nansum(rates[key])))
-    # What floating point left of a difference is nothing.
-    return FlowSeries(plan.grid, {key: rates[key] for key in largest}, np.round(other, 6) + 0.0)
+    other[np.abs(other) < 1e-6] = 0.0  # what floating point left of a difference is nothing
+    return FlowSeries(plan.grid, {key: rates[key] for key in largest}, other)
 
 
 def _heard(client: Client, plan: Plan) -> npt.NDArray[np.bool_]:
@@ -353,7 +356,9 @@ def _plan(by: Sequence[str], start: datetime, end: datetime, where: Where, max_p
     unknown = asked - {*DIMENSIONS, *RAW_DIMENSIONS}
     if unknown or len(by) > MAX_DIMENSIONS:
         raise ValueError(f"flows cannot be asked by {', '.join(map(str, sorted(unknown or by)))}")
-    return plan_for(FLOW, start, end, max_points, raw=not asked <= {*DIMENSIONS})
+    whole_minutes = max(int((end - start).total_seconds() // FINEST_S), 1)
+    points = min(max_points, whole_minutes)
+    return plan_for(FLOW, start, end, points, raw=not asked <= {*DIMENSIONS})
 
 
 def _shown(name: str) -> str:

@@ -12,8 +12,9 @@ class TrafficConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare the objects, audit their changes and follow what flows are enriched with."""
-        from govnet.traffic import audit, resources, signals  # noqa: PLC0415  # models first
+        from govnet.traffic import audit, panels, resources, signals  # noqa: PLC0415  # models first
 
         audit.register()
         resources.register_all()
+        panels.register()
         signals.connect()

@@ -4,8 +4,8 @@
   "use strict";
 
   const COLOURS = {
-    light: ["#066fd1", "#c2570c", "#0f766e", "#7c3aed", "#6b7280"],
-    dark: ["#5aa9f5", "#f3a266", "#4fd1c0", "#b79bf7", "#a7b0bd"],
+    light: ["#066fd1", "#c2570c", "#0f766e", "#7c3aed", "#6b7280", "#b91c6b", "#4d7c0f", "#0891b2", "#a16207", "#be123c", "#4338ca", "#57534e"],
+    dark: ["#5aa9f5", "#f3a266", "#4fd1c0", "#b79bf7", "#a7b0bd", "#f08cc0", "#a3d65c", "#67d4ee", "#e3c15e", "#fb8fa3", "#a5a3f7", "#b8b2ad"],
   };
   const FONT = getComputedStyle(document.documentElement).getPropertyValue("--tblr-font-sans-serif");
   const charts = [];
@@ -150,6 +150,8 @@
     const url = new URL(window.location.href);
     ["range", "from", "to"].forEach((name) => url.searchParams.delete(name));
     Object.entries(chosen).forEach(([name, value]) => url.searchParams.set(name, value));
+    // A page whose tables follow the span loads itself anew instead.
+    if (!document.dispatchEvent(new CustomEvent("govnet:range", { detail: url.toString(), cancelable: true }))) return;
     window.history.pushState(null, "", url);
     loadAll();
   }
@@ -158,7 +160,7 @@
     const own = chart.element.dataset;
     const first = own.from ? { from: own.from, to: own.to } : { range: own.range };
     const query = new URLSearchParams(Object.keys(range()).length ? range() : first);
-    return chart.element.dataset.chart + "?" + query.toString();
+    return own.chart + (own.chart.includes("?") ? "&" : "?") + query.toString();
   }
 
   function load(chart) {
