@@ -187,7 +187,9 @@ class Receiver:
     """All intakes of one process."""
 
     def __init__(self, config: Config, intakes: tuple[Intake, ...] = INTAKES) -> None:
-        self._writer = Writer("receiver", config, batch_rows=BATCH_ROWS, flush_rows=BATCH_ROWS)
+        self._writer = Writer(
+            "receiver", config, batch_rows=BATCH_ROWS, flush_rows=BATCH_ROWS, compression="lz4"
+        )
         self._running = [_Running(intake, config, self._writer) for intake in intakes]
 
     def run(self, stop: threading.Event) -> None:
