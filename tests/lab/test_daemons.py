@@ -45,8 +45,9 @@ def test_each_kind_of_node_runs_what_it_is_for(tmp_path: Path) -> None:
     assert names(tmp_path, "isp1") == ["rsyslogd", "snmpd", "zebra", "bgpd", "lldpd"]
     assert names(tmp_path, "noc") == ["iperf3", "zebra", "ospfd", "ospf6d", "lldpd"]
     assert names(tmp_path, "portal") == ["nginx"]
-    assert names(tmp_path, "u001") == ["snmpd", "sipp", "lldpd"]
-    assert names(tmp_path, "u003") == []
+    device = ["rsyslogd", "snmpd", "sipp", "iperf3"]
+    assert names(tmp_path, "u001") == [*device, "lldpd", "sip-register"]
+    assert names(tmp_path, "u003") == ["iperf3"]
 
 
 def test_no_daemon_writes_where_its_configuration_is(tmp_path: Path) -> None:
@@ -125,6 +126,8 @@ def packet(port: int, payload: bytes) -> bytes:
         (4739, b"\x00\x0arest", "IPFIX"),
         (514, b"<13>1 2026-11-26T00:00:00Z core1 x - - - m", "syslog RFC 5424"),
         (514, b"<13>Nov 26 00:00:00 agg1 x: m", "syslog RFC 3164"),
+        (514, "<13>Nov 26 00:00:00 acc02 x: 设备日志: m".encode("gb18030"), "syslog GB18030"),
+        (514, "<13>Nov 26 00:00:00 agg1 x: 设备日志: m".encode(), "syslog RFC 3164"),
         (162, b"\x30\x82\x00\x00", "trap"),
         (53, b"\x00\x09", ""),
     ],

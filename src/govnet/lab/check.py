@@ -24,8 +24,9 @@ import dns.query
 from govnet.lab import kernel
 from govnet.lab.daemons.base import IPFIX_PORT, NETFLOW_PORT, SYSLOG_PORT, TRAP_PORT
 from govnet.lab.daemons.flows import EXPORTERS
-from govnet.lab.daemons.phones import SIP_PORT
+from govnet.lab.daemons.phones import CONTROL, PHONES, SIP_PORT
 from govnet.lab.daemons.portal import HOST, SITE
+from govnet.lab.daemons.syslog import CHINESE
 from govnet.lab.description import INSIDE, Node, Role
 from govnet.lab.twin import Twin
 
@@ -72,6 +73,7 @@ def check(twin: Twin) -> Iterator[Finding]:
     yield from _snmp(twin)
     yield from _neighbours(twin)
     yield from _services(twin)
+    yield _telephones(twin)
     yield from _arriving(twin)
 
 
@@ -211,10 +213,31 @@ def _services(twin: Twin) -> Iterator[Finding]:
         "DNS": ("resolver", lambda host: _dns(host, twin)),
         "iperf3": ("noc", lambda host: _tcp(host, 5201)),
     }
+    units = [str(twin.city.address_of(node.name)[0]) for node in twin.city.of_role(Role.UNIT)]
     with kernel.inside(twin.namespace("noc")):
         for what, (node, test) in tests.items():
             hosts = [str(address) for address in twin.city.address_of(node)]
+            hosts += units if what == "iperf3" else []
             yield _compare(what, hosts, [host for host in hosts if not _passes(test, host)])
+
+
+def _telephones(twin: Twin) -> Finding:
+    """Whether the phone server knows where each telephone is."""
+    phones = [name for name in PHONES if name in twin.city.by_name]
+    control = twin.room(twin.city.by_name["phones"]).directory / CONTROL
+    deadline = time.monotonic() + ARRIVE_S
+    while True:
+        done = subprocess.run(  # noqa: S603  # a fixed command
+            ["/usr/sbin/kamcmd", "-s", f"unix:{control}", "ul.dump", "brief"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lost = [name for name in phones if f"AoR: {name}\n" not in done.stdout]
+        if not lost or time.monotonic() > deadline:
+            return _compare("SIP phones registered", phones, lost)
+        time.sleep(0.5)
 
 
 def _passes(test: Callable[[str], bool], host: str) -> bool:
@@ -265,7 +288,8 @@ def _dns(host: str, twin: Twin) -> bool:
 
 def _arriving(twin: Twin) -> Iterator[Finding]:
     """What devices send by themselves: provoked, and seen coming in whoever else listens."""
-    wanted = {"NetFlow v5", "NetFlow v9", "IPFIX", "syslog RFC 3164", "syslog RFC 5424", "trap"}
+    wanted = {"NetFlow v5", "NetFlow v9", "IPFIX", "trap"}
+    wanted |= {"syslog RFC 3164", "syslog RFC 5424", "syslog GB18030"}
     seen: set[str] = set()
     with kernel.inside(twin.namespace("noc")):
         listener = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
@@ -293,13 +317,21 @@ def kind_of(packet: bytes) -> str:
     payload = packet[start + 8 :]
     version = struct.unpack_from("!H", payload)[0]
     if port == SYSLOG_PORT:
-        modern = payload.partition(b">")[2].startswith(RFC5424_VERSION)
-        return "syslog RFC 5424" if modern else "syslog RFC 3164"
+        return _kind_of_syslog(payload)
     if port == TRAP_PORT:
         return "trap"
     if port == NETFLOW_PORT:
         return f"NetFlow v{version}"
     return "IPFIX" if port == IPFIX_PORT and version == 10 else ""
+
+
+def _kind_of_syslog(line: bytes) -> str:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "syslog GB18030"
+    modern = line.partition(b">")[2].startswith(RFC5424_VERSION)
+    return "syslog RFC 5424" if modern else "syslog RFC 3164"
 
 
 def _load(twin: Twin) -> None:
@@ -325,7 +357,7 @@ def _load(twin: Twin) -> None:
 
 def _provoke(twin: Twin) -> None:
     _load(twin)
-    for node in ("core1", "agg1"):
+    for node in ("core1", "agg1", *(CHINESE & twin.city.by_name.keys())):
         twin.run(node, ("/usr/bin/logger", "-u", "/run/log", "GovNet lab check"))
     for node in EXPORTERS:
         if node in twin.city.by_name:

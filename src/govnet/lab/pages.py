@@ -25,7 +25,7 @@ from govnet.lab import belief, director, faults, words
 from govnet.lab.forms import FaultForm
 from govnet.lab.here import twin_here
 from govnet.lab.models import Order
-from govnet.lab.scenario import truth_now, truth_with
+from govnet.lab.scenario import Step, truth_now, truth_with
 from govnet.lab.services import give
 from govnet.lab.truth import Truth
 from govnet.lab.twin import Twin
@@ -110,15 +110,22 @@ def _progress(twin: Twin) -> dict[str, Any]:
         "progress": now,
         "playing": playing,
         "elapsed": min(timezone.now().timestamp() - now.began, now.length_s),
-        "next": playing.steps[now.done] if now.done < len(playing.steps) else None,
+        "next": _step(playing.steps[now.done]) if now.done < len(playing.steps) else None,
         "ended": words.ENDINGS.get(now.ended, now.ended),
     }
 
 
 def _choices() -> dict[str, Any]:
     groups = [(label, [(kind, *words.KINDS[kind]) for kind in of]) for label, of in words.GROUPS]
-    shipped = director.shipped().items()
-    return {"groups": groups, "scenarios": [(key, s, s.steps[-1].at) for key, s in shipped]}
+    scenarios = [
+        (key, scenario, scenario.steps[-1].at, [_step(step) for step in scenario.steps])
+        for key, scenario in director.shipped().items()
+    ]
+    return {"groups": groups, "scenarios": scenarios}
+
+
+def _step(step: Step) -> tuple[float, str]:
+    return step.at, words.step_words(step)
 
 
 @never_cache

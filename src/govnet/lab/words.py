@@ -7,6 +7,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from govnet.lab.scenario import Step
 from govnet.lab.truth import Sense
 
 KINDS: Final[dict[str, tuple[str | Promise, str | Promise]]] = {
@@ -62,6 +63,16 @@ SENSES: Final[dict[Sense, str | Promise]] = {
 ENDINGS: Final[dict[str, str | Promise]] = {"done": _("played to its end"), "stopped": _("stopped")}
 
 
+def step_words(step: Step) -> str:
+    """What a step of a scenario does, for people."""
+    if step.end:
+        return str(_("end"))
+    what = kind_word(step.fault) if step.fault else _("heal: %s") % kind_word(step.heal)
+    return f"{what} {step.target}".strip()
+
+
 def kind_word(kind: str) -> str:
     """What people call a kind of fault."""
+    if kind == "all":
+        return str(_("all"))
     return str(KINDS[kind][0]) if kind in KINDS else kind

@@ -1,4 +1,4 @@
-"""iperf3 in the operations room: the far end of bandwidth measurements."""
+"""iperf3 in the operations room and at every access point: the ends of bandwidth measurements."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from govnet.lab.description import Role
 
 
 def daemons(room: Room) -> Iterator[Daemon]:
-    """The measuring server."""
-    if room.node.role is Role.OPERATIONS:
+    """The measuring server, which waits."""
+    if room.node.role in {Role.OPERATIONS, Role.UNIT}:
         yield Daemon("iperf3", ("/usr/bin/iperf3", "-s"))

@@ -76,12 +76,12 @@ class Room:
             },
         }
 
-    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+    def write(self, name: str, text: str, mode: int = 0o644, encoding: str = "utf-8") -> None:
         """Write a configuration file, seen by the node as ``/run/etc/<name>``."""
         path = self.directory / "run" / "etc" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding=encoding) as file:
             file.write(text)
 
     def give(self, name: str, user: str) -> None:
