@@ -10,8 +10,9 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
-from govnet.evaluation.measures import MeasureError, freeze
+from govnet.evaluation.measures import MeasureError, freeze, printed
 from govnet.evaluation.models import SelfEvaluation
+from govnet.evaluation.quantity import parse_quantity
 from govnet.evaluation.seeds import load
 from govnet.evaluation.takeover import take_over
 from govnet.inventory.models import BandwidthChange, Circuit
@@ -110,6 +111,14 @@ def test_a_measure_states_its_value_and_its_arithmetic(
     assert words in snapshot.query
     assert snapshot.inputs
     assert all(row["page"].startswith("/") for row in snapshot.inputs)
+
+
+def test_a_satisfaction_is_printed_with_its_sample(seeds: dict[str, SelfEvaluation]) -> None:
+    text = printed(freeze(seeds["yueyang-2020"], "satisfaction", {}))
+    assert text == "96%（有效150份）"
+    found = parse_quantity(text)
+    assert found is not None
+    assert (found.number, found.unit) == (96, "%")
 
 
 def test_the_language_of_the_person_changes_no_snapshot(seeds: dict[str, SelfEvaluation]) -> None:

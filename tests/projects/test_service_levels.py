@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from govnet.evaluation.measures import freeze
 from govnet.evaluation.models import SelfEvaluation
 from govnet.monitor.models import Target
+from govnet.operations.models import WorkOrder
+from govnet.operations.services import open_order
 from govnet.projects import gates, models, service_levels, services
 from govnet.projects.services import GateBlockedError, PlannedInstalment, ProjectError
 from govnet.projects.standing import contract_facts
@@ -148,5 +151,25 @@ def test_a_self_evaluation_measures_availability_with_coverage(
     assert snapshot.value == Decimal("98.8888")
     assert "监测覆盖率 100.00%" in snapshot.query
     assert [row["down_s"] for row in snapshot.inputs] == [8 * 3600]
+    page = world.client(world.owner).get(snapshot.inputs[0]["page"])
+    assert "98.8888" in page.content.decode()
     evaluation.period_start, evaluation.period_end = date(2024, 1, 1), date(2024, 1, 31)
     assert freeze(evaluation, "availability", {}).value is None  # nothing was known then
+
+
+def test_nothing_is_paid_while_an_order_of_the_contractor_is_late(world: World) -> None:
+    contract = contract_of(world.east)
+    row = PlannedInstalment("all", contract.amount, gates=(("orders", ""),))
+    instalment = in_force(contract, row)[0]
+    order = WorkOrder(
+        title="fault",
+        source="phone",
+        level="critical",
+        contractor=contract.contractor,
+        reported_at=timezone.now() - timedelta(days=2),
+    )
+    open_order(order, None)
+    with pytest.raises(GateBlockedError, match=order.number):
+        services.certify(instalment, world.owner)
+    WorkOrder.objects.update(contractor=contract_of(world.west).contractor)
+    assert services.certify(instalment, world.owner).amount == contract.amount

@@ -52,7 +52,8 @@ NO_PHONE: Final = "000-0000000"
 FIRST_MBPS: Final = 10
 RENT: Final = {10: Decimal(300), 100: Decimal(800), 1000: Decimal(3000)}
 CREDENTIALS: Final = {True: "SNMPv3 (演示)", False: "SNMP v2c (演示)"}
-CONTRACTS: Final = {TELECOM: "YS-2019-01", MOBILE: "YS-2019-02"}
+# The running contract leases the telecom's lines, so its statements are about them.
+CONTRACTS: Final = {TELECOM: "YS-YW-DEMO", MOBILE: "YS-2019-02"}
 
 
 class DemoError(Exception):

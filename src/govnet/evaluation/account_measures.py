@@ -1,6 +1,7 @@
 """Measures of what contracts, budgets, circuits and surveys say: each with its rows and links.
 
-A row's ``page`` leads to the object that it was counted from.
+A row's ``page`` leads to the object that it was counted from; a row of availability to that
+object's figure with its outages.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.errors import gettext_noop
@@ -221,7 +221,7 @@ def availability(evaluation: SelfEvaluation, _params: Mapping[str, Any]) -> Meas
             "availability": None if each.percent is None else str(each.percent),
             "down_s": each.terms.down_s,
             "coverage": None if each.terms.coverage is None else f"{each.terms.coverage:.4f}",
-            "page": reverse(f"inventory:{each.scope.kind}", args=[each.scope.pk]),
+            "page": sla.object_url(each.scope, first, last),
         }
         for each in found.members
     ]

@@ -149,12 +149,15 @@ def bind(snapshot: Snapshot, row: TargetIndicator) -> None:
 
 
 def printed(snapshot: Snapshot) -> str:
-    """A frozen value as the form prints it: money in 万元, no needless zeros."""
+    """A frozen value as the form prints it: money in 万元, no needless zeros, a sample's size."""
     if snapshot.value is None:
         return ""
     if snapshot.unit == "元":
         return wan(snapshot.value).replace(" ", "")
-    return f"{snapshot.value.normalize():f}{snapshot.unit}"
+    # A percentage of answers says nothing without their number (check EVD-02).
+    valid = sum(row.get("valid") or 0 for row in snapshot.inputs)
+    sample = f"（有效{valid}份）" if valid else ""
+    return f"{snapshot.value.normalize():f}{snapshot.unit}{sample}"
 
 
 def _digest(key: str, params: Mapping[str, Any], found: Measured) -> str:

@@ -36,6 +36,7 @@ _QUANTITY = re.compile(
     rf"(?P<number>{_NUMBER})"
     r"(?P<unit>亿元|万元|亿|万|元|%|个百分点|个月|[A-Za-z]+(?:bps|bit/s)?|[一-鿿]{1,3})?"
 )
+_SAMPLE = re.compile(r"\(有效\d+份\)$")
 # Amounts in yuan for each unit that reports use for money; 「207万」 leaves out 「元」.
 YUAN = {
     "元": Decimal(1),
@@ -82,7 +83,7 @@ def parse_quantity(text: str) -> Quantity | None:
     match = _QUANTITY.match(squeezed)
     if match is None or match.start() != 0:
         return None
-    rest = squeezed[match.end() :]
+    rest = _SAMPLE.sub("", squeezed[match.end() :])
     unit = match["unit"] or ""
     operator = _OPERATORS.get(match["op"] or "")
     for suffix, meaning in _SUFFIXES.items():

@@ -22,10 +22,12 @@ def limits() -> dict[str, OrderLimit]:
     return {limit.level: limit for limit in OrderLimit.objects.select_related("calendar")}
 
 
-def running_over() -> Iterator[tuple[WorkOrder, OrderLimit, Clock]]:
-    """Open orders with a clock that has run over, each clock once."""
+def running_over(contractor: int | None = None) -> Iterator[tuple[WorkOrder, OrderLimit, Clock]]:
+    """Open orders with a clock that has run over, each clock once; of a contractor or of all."""
     allowed = limits()
     orders = WorkOrder.objects.open().prefetch_related("pauses", "entries")
+    if contractor is not None:
+        orders = orders.filter(contractor=contractor)
     for order in orders.select_related("contractor", "unit"):
         limit = allowed.get(order.level)
         for clock in order.clocks(limit):

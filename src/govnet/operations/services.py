@@ -107,10 +107,12 @@ def may(user: User, action: Action) -> bool:
 
 
 def possible(order: WorkOrder, user: User) -> list[Action]:
-    """What a person can do with an order now."""
+    """What a person can do with an order now, what leads on before what leads back."""
+    ranks = OrderState.values
     found = [
         action for action, step in STEPS.items() if order.state in step.before and may(user, action)
     ]
+    found.sort(key=lambda action: ranks.index(STEPS[action].after) <= ranks.index(order.state))
     paused = order.pauses.filter(ended_at__isnull=True).exists()
     if order.state in PAUSABLE and may(user, Action.PAUSE):
         found.append(Action.RESUME if paused else Action.PAUSE)

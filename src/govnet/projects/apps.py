@@ -18,6 +18,7 @@ class ProjectsConfig(AppConfig):
             panels,
             resources,
             service_levels,
+            work_orders,
         )
 
         audit.register()
@@ -25,3 +26,4 @@ class ProjectsConfig(AppConfig):
         panels.register_all()
         due.register_all()
         service_levels.register_all()
+        work_orders.register()

@@ -153,10 +153,14 @@ class CarryForm(forms.Form):
 
 def gate_choices() -> list[tuple[str, str]]:
     """Every gate that can be chosen from a list."""
+    alone = [kind for kind in gates.GATES.values() if not kind.arguments and kind.valid is None]
     return [
-        (f"{kind.key}:{value}", f"{kind.label}: {label}")
-        for kind in gates.GATES.values()
-        for value, label in kind.arguments
+        *((f"{kind.key}:", str(kind.label)) for kind in alone),
+        *(
+            (f"{kind.key}:{value}", f"{kind.label}: {label}")
+            for kind in gates.GATES.values()
+            for value, label in kind.arguments
+        ),
     ]
 
 

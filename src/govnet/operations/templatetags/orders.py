@@ -19,7 +19,7 @@ register = template.Library()
 LOOK: Final = {
     ClockState.WAITING: ("…", "muted"),
     ClockState.RUNNING: ("▶", "clock-running"),
-    ClockState.PAUSED: ("⏸", "clock-paused"),
+    ClockState.PAUSED: ("‖", "clock-paused"),
     ClockState.MET: ("✔", "clock-met"),
     ClockState.OVERDUE: ("✖", "clock-late"),
     ClockState.MISSED: ("✖", "clock-late"),
