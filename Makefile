@@ -25,7 +25,8 @@ demo: setup ## Run a demo city of 163 units on real endpoints; Ctrl-C stops it
 
 test: setup-dev ## Run the whole test suite
 	@scripts/install-packages.sh test
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest $(PYTEST_ARGS) --ignore=tests/e2e
+	@$(RUN) pytest tests/e2e # alone: a city of real daemons needs both cores
 
 lint: setup-dev ## Check style and types
 	@$(RUN) ruff check .
