@@ -10,8 +10,10 @@ from typing import Final
 import structlog
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection
 
 from govnet.config import Config
+from govnet.runtime.first_tables import create_tables
 
 log = structlog.get_logger()
 
@@ -29,6 +31,7 @@ def migrate(config: Config) -> None:
         DatabaseError: clickhouse-connect's; the remote store refuses.
         SchemaTooNewError: it was written by a newer GovNet.
     """
+    create_tables(connection)
     call_command("migrate", interactive=False, verbosity=0)
     log.info("database is up to date")
     if not config.embedded_store:
