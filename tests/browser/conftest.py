@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.peers import require
-from tests.running import Running, running_govnet
+from tests.running import Installation, Running, running_govnet
 
 # Chromium must neither ask its maker for anything nor need a GPU or a sandbox of its own.
 ARGUMENTS = [
@@ -56,7 +56,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(browser: Browser, site: Running) -> Iterator[Watched]:
+def watched(browser: Browser, site: Installation) -> Iterator[Watched]:
     """A page whose console must stay silent and whose requests must stay on this machine."""
     context = browser.new_context(
         base_url=site.url, viewport={"width": 1440, "height": 900}, locale="en-US"
@@ -85,7 +85,7 @@ def watched(browser: Browser, site: Running) -> Iterator[Watched]:
     assert seen.strangers == []
 
 
-def sign_in(page: Page, site: Running) -> None:
+def sign_in(page: Page, site: Installation) -> None:
     """Sign in as the first administrator, changing the generated password the first time."""
     chosen = site.data_dir / "chosen-password.json"
     first = (site.data_dir / "initial-admin-password").read_text(encoding="ascii").strip()
