@@ -118,7 +118,7 @@ def test_a_satisfaction_is_printed_with_its_sample(seeds: dict[str, SelfEvaluati
     assert text == "96%（有效150份）"
     found = parse_quantity(text)
     assert found is not None
-    assert (found.number, found.unit) == (96, "%")
+    assert (found.number, found.unit) == (Decimal(96), "%")
 
 
 def test_the_language_of_the_person_changes_no_snapshot(seeds: dict[str, SelfEvaluation]) -> None:

@@ -23,7 +23,7 @@ def _check(facts: ContractFacts, instalment: Instalment, argument: str) -> Verdi
     late = {order.number for order, _limit, _clock in running_over(company)}
     if not late:
         return gates.Verdict(True, Note(gettext_noop("No work order of the contractor is late.")))
-    values = {"orders": ", ".join(sorted(late)[:5]), "count": len(late)}
+    values: dict[str, str | float] = {"orders": ", ".join(sorted(late)[:5]), "count": len(late)}
     note = gettext_noop("%(count)d work orders of the contractor are late: %(orders)s")
     return gates.Verdict(False, Note(note, values))
 
