@@ -44,13 +44,18 @@ def statements() -> list[str]:
 
 
 @pytest.fixture
-def database(client: Client) -> Callable[[], str]:
-    def create() -> str:
-        name = f"m{next(_names)}"
-        client.command(f"CREATE DATABASE {name}")
-        return name
+def database(client: Client) -> Iterator[Callable[[], str]]:
+    """Makes databases; they go after the test, or hundreds of tables would fill the memory."""
+    made: list[str] = []
 
-    return create
+    def create() -> str:
+        made.append(f"m{next(_names)}")
+        client.command(f"CREATE DATABASE {made[-1]}")
+        return made[-1]
+
+    yield create
+    for name in made:
+        client.command(f"DROP DATABASE {name} SYNC")
 
 
 @pytest.fixture
