@@ -213,11 +213,9 @@ def _services(twin: Twin) -> Iterator[Finding]:
         "DNS": ("resolver", lambda host: _dns(host, twin)),
         "iperf3": ("noc", lambda host: _tcp(host, 5201)),
     }
-    units = [str(twin.city.address_of(node.name)[0]) for node in twin.city.of_role(Role.UNIT)]
     with kernel.inside(twin.namespace("noc")):
         for what, (node, test) in tests.items():
             hosts = [str(address) for address in twin.city.address_of(node)]
-            hosts += units if what == "iperf3" else []
             yield _compare(what, hosts, [host for host in hosts if not _passes(test, host)])
 
 
