@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Literal
-
-from clickhouse_connect.driver.client import Client
+from typing import TYPE_CHECKING, Final, Literal
 
 from govnet.telemetry.queries import ask_rows
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 Cursor = tuple[datetime, str]
 """Time and key of a row. Equal messages of one millisecond have one key, and count as one here."""
