@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from clickhouse_connect.driver.client import Client
 
 from govnet.telemetry.queries import (
     BUCKET,
@@ -31,6 +30,9 @@ from govnet.telemetry.queries import (
     plan_for,
 )
 from govnet.telemetry.schema import FLOW, FLOW_HOST, FLOW_INTERFACE, INWARD, OUTWARD, TRANSIT
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 DIMENSIONS: Final = tuple(key.name for key in FLOW.rolled_keys())
 """Columns that every resolution has."""
