@@ -159,12 +159,24 @@ def test_dragging_over_a_chart_zooms_and_keeps_the_span_in_the_address(
     page.wait_for_url(re.compile(r"from=\d+&to=\d+"), timeout=10 * SECONDS)
 
 
+def watch(page: Page, host: str, port: int) -> None:
+    """Add a lasting target: a probe by hand reaches this machine only where one measures it."""
+    page.goto("/monitor/targets/add/")
+    page.fill("[name=name]", f"{host} {port}")
+    page.select_option("[name=kind]", "tcp")
+    page.fill("[name=address]", host)
+    page.fill("[name=port]", str(port))
+    page.click("main form button.btn-primary")
+    page.wait_for_url(re.compile(r"/monitor/targets/\d+/"), timeout=10 * SECONDS)
+
+
 def test_the_probe_page_shows_the_exchange_and_a_failure_as_well(
     site: Running, watched: Watched, service: Service
 ) -> None:
     page = watched.page
     sign_in(page, site)
     for port, word in ((service.port, "正常"), (1, "连接被拒绝")):
+        watch(page, service.host, port)
         page.goto("/monitor/probe/")
         page.select_option("[name=kind]", "tcp")
         page.fill("[name=address]", service.host)
