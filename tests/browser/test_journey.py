@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Service, Watched, sign_in
 from tests.running import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# One installation serves them in order, so they stay in one worker.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 UNIT = "东城区政务服务中心"
 SECONDS = 1000  # milliseconds, as Playwright counts
@@ -197,4 +198,6 @@ def test_a_telephone_shows_every_page_without_scrolling_sideways(
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.click(".topbar-menu")
-    expect(page.locator(".shell-nav a", has_text="监测目标")).to_be_in_viewport()
+    entry = page.locator(".shell-nav a", has_text="监测目标")
+    entry.scroll_into_view_if_needed()
+    expect(entry).to_be_in_viewport()

@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, Page, Response, expect
 from tests.browser.conftest import Watched, sign_in
 from tests.running import Installation, installation, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# One installation serves them in order, so they stay in one worker.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 LEDGER = """
 from govnet.inventory.models import *

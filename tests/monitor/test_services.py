@@ -259,6 +259,6 @@ def test_rows_that_exist_are_not_made_again(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     ledger.target("up")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         services.ensure_rows()
     assert TargetState.objects.get().state == "up"
