@@ -274,5 +274,5 @@ def test_a_killed_process_leaves_no_interface(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         assert "e0" not in ip("-n", one, "-o", "link")
-        with pytest.raises(CableError, match="does not answer|Nobody answers"):
+        with pytest.raises(CableError, match=r"does not answer|Nobody answers"):
             cables.all()
