@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -98,6 +99,13 @@ class Reader(Protocol):
         """What was lost since the last call."""
 
 
+def _together(calls: Iterable[Callable[[], None]]) -> None:
+    """Each waits for a thread to end: one after the other they outlast the grace of a stop."""
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        for ended in [pool.submit(call) for call in calls]:
+            ended.result()
+
+
 class _Running:
     """One intake at work."""
 
@@ -145,8 +153,7 @@ class _Running:
         log.info("receiving", intake=self.intake.name, sockets=len(self.readers))
 
     def stop(self) -> None:
-        for reader in self.readers:
-            reader.close()
+        _together(reader.close for reader in self.readers)
         self.queue.close()
         self._thread.join(2.0)
 
@@ -199,8 +206,7 @@ class Receiver:
         received = dict.fromkeys(self._running, 0)
         while not stop.wait(1.0):
             received = {running: running.count(before) for running, before in received.items()}
-        for running in self._running:
-            running.stop()
+        _together(running.stop for running in self._running)
         on_disk = self._writer.close(STOP_WRITER_S)
         log.info("receiver stopped", all_on_disk=on_disk)
 
