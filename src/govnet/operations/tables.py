@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import django_tables2 as tables
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from govnet.alarms.templatetags.alarms import level_badge
 from govnet.core.tables import LinkColumn, ObjectTable
 from govnet.operations import models
+from govnet.operations.overdue import limits
 from govnet.operations.templatetags.orders import clock_badge, worst
 
 NOWRAP = {"td": {"class": "nowrap"}}
@@ -37,6 +40,10 @@ class WorkOrderTable(ObjectTable):
         "level", "number", "title", "state", "clock", "unit", "contractor", "reported_at",
     )  # fmt: skip
 
+    @cached_property
+    def _limits(self) -> dict[str, models.OrderLimit]:
+        return limits()
+
     def render_level(self, value: str, record: models.WorkOrder) -> SafeString:
         """By shape and word."""
         del value
@@ -44,7 +51,7 @@ class WorkOrderTable(ObjectTable):
 
     def render_clock(self, record: models.WorkOrder) -> SafeString | str:
         """The clock that needs attention first."""
-        found = worst(record)
+        found = worst(record, self._limits)
         return clock_badge(found) if found else "—"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django import template
@@ -10,8 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from govnet.operations.clocks import Clock, ClockState
-from govnet.operations.models import OrderEvidence, WorkOrder
-from govnet.operations.overdue import limits
+from govnet.operations.models import OrderEvidence, OrderLimit, WorkOrder
 from govnet.sla.wording import length_text
 
 register = template.Library()
@@ -57,9 +57,9 @@ def clock_badge(clock: Clock) -> SafeString:
     )
 
 
-def worst(order: WorkOrder) -> Clock | None:
+def worst(order: WorkOrder, allowed: Mapping[str, OrderLimit]) -> Clock | None:
     """The clock of an order that needs attention first."""
-    clocks = order.clocks(limits().get(order.level))
+    clocks = order.clocks(allowed.get(order.level))
     for state in FIRST:
         found = [clock for clock in clocks if clock.state is state]
         if found:
