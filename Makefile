@@ -7,8 +7,8 @@ SHELL := /bin/bash
 
 UV := scripts/uv
 RUN := $(UV) run --frozen --no-sync
-# loadgroup: what shares a twin of a city stays in one worker, all else goes to whoever is free.
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+# loadfile: the tests of a file share its store, its site, its twin, so they stay in one worker.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 16

@@ -12,8 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Service, Watched, sign_in
 from tests.running import Running
 
-# One installation serves them in order, so they stay in one worker.
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 UNIT = "东城区政务服务中心"
 SECONDS = 1000  # milliseconds, as Playwright counts

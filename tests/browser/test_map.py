@@ -12,8 +12,7 @@ from playwright.sync_api import Locator, Page, Response, expect
 from tests.browser.conftest import Watched, sign_in
 from tests.running import Installation, installation, until
 
-# One installation serves them in order, so they stay in one worker.
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEDGER = """
 from govnet.inventory.models import *

@@ -11,12 +11,11 @@ UNITS = 40
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these in one worker (``--dist loadgroup``): they share one twin."""
+    """What every test of a whole city needs."""
     for item in items:
         if item.path.is_relative_to(os.path.dirname(__file__)):  # noqa: PTH120
             for mark in ("root", "peer", "slow"):
                 item.add_marker(mark)
-            item.add_marker(pytest.mark.xdist_group("twin"))
             item.add_marker(pytest.mark.timeout(600))
 
 
