@@ -16,8 +16,10 @@ from govnet.accounts.models import User
 from govnet.alarms.models import Alarm, AlarmEntry, MaintenanceWindow, Rule
 from govnet.alarms.refs import Ref
 from govnet.alarms.services import Fault, reconcile
-from govnet.inventory.models import AccessPoint
+from govnet.inventory.models import AccessPoint, Circuit, Port
 from govnet.monitor.models import Flip
+from govnet.telemetry.log_queries import LogFilter, LogRow
+from govnet.topology import services as topology
 from tests.alarms.faults import NOON
 from tests.city import City
 from tests.people import person
@@ -137,6 +139,70 @@ def test_the_timeline_shows_its_evidence_escaped(people: dict[str, User], outage
     assert "LINK &lt;down&gt;" in page
     assert "西区财政局 ICMP" in page
     assert "state-down" in page
+
+
+def test_the_page_says_what_hangs_on_the_object_and_shows_it_on_the_map(
+    city: City, people: dict[str, User], outage: Alarm
+) -> None:
+    page = text(browser(people["officer"]), outage.get_absolute_url())
+    assert f"/topology/?q=device%3A{city.device.pk}&amp;act=find" in page
+    assert city.egress.get_absolute_url() in page
+    child = Alarm.objects.get(object_kind="access_point")
+    assert "act=find" not in text(browser(people["west"]), child.get_absolute_url())
+
+
+def test_the_page_shows_what_the_object_and_its_neighbours_logged(
+    city: City, people: dict[str, User], outage: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uplink = Port.objects.create(device=city.device, name="GE0/0/2")
+    carrier = city.egress.carrier
+    Circuit.objects.create(
+        number="DX-0002", carrier=carrier, access_point=city.point_west, z_port=uplink
+    )
+    topology.forget_graph()
+    row = LogRow(
+        at=NOON, device_id=city.device.pk, source_id=1, address="::ffff:10.1.0.1", channel="udp",
+        facility=23, severity=3, host="", program="IFNET", vendor="", event="", about="",
+        port_id=0, skew_s=None, head="", text="<down> GE0/0/1", raw="", key="1",
+    )  # fmt: skip
+    asked: list[LogFilter] = []
+
+    def search(_client: object, wanted: LogFilter, _rows: int) -> list[LogRow]:
+        asked.append(wanted)
+        return [row]
+
+    monkeypatch.setattr("govnet.logs.pages.shared_client", lambda _config: None)
+    monkeypatch.setattr("govnet.logs.pages.log_search", search)
+    child = Alarm.objects.get(object_kind="access_point")
+    page = text(browser(people["officer"]), child.get_absolute_url())
+    assert "&lt;down&gt; GE0/0/1" in page
+    assert [wanted.devices for wanted in asked] == [[city.device.pk]]
+    assert asked[0].start == NOON - timedelta(minutes=30)
+    assert asked[0].end == NOON + timedelta(minutes=30)
+    # The router stands outside of what the west may see, and so does what it logged.
+    assert "GE0/0/1" not in text(browser(people["west"]), child.get_absolute_url())
+
+
+def test_a_page_that_stays_open_changes_its_forms_with_the_state(
+    people: dict[str, User], outage: Alarm
+) -> None:
+    client = browser(people["officer"])
+    url, live = outage.get_absolute_url(), {"HX-Request": "true"}
+
+    def fragment(seen: str) -> str:
+        return client.get(f"{url}?seen={seen}", headers=live).content.decode()
+
+    assert 'id="alarm-acts"' not in fragment("raised"), "what somebody is typing stays"
+    acknowledge = '/alarms/act/acknowledge/"'
+    assert acknowledge in text(client, url)
+    client.post("/alarms/act/acknowledge/", {"pk": outage.pk, "ready": "1", "text": "好"})
+    changed = fragment("raised")
+    assert 'id="alarm-acts" hx-swap-oob="true"' in changed
+    assert acknowledge not in changed
+    assert "/alarms/act/close/" not in changed
+    reconcile([], ["unreachable"])
+    assert "/alarms/act/close/" in fragment("acknowledged")
+    assert "/alarms/act/comment/" not in fragment("acknowledged"), "a comment fits every state"
 
 
 def test_acknowledge_comment_and_close_by_the_page(people: dict[str, User], outage: Alarm) -> None:

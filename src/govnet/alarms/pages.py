@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
@@ -30,13 +31,17 @@ from govnet.core import panels
 from govnet.core.registry import get_resource
 from govnet.core.views.base import ListState, is_fragment, signed_in
 from govnet.core.views.lists import ObjectList
-from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Unit
+from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Region, Unit
+from govnet.logs.pages import messages_around
 from govnet.monitor.models import Flip, Target
+from govnet.topology import services as topology
+from govnet.topology.panels import impact_panel
 
 AROUND: Final = timedelta(minutes=30)
 ENTRIES_SHOWN: Final = 300
 SHADOWED_SHOWN: Final = 100
 CHARTS_SHOWN: Final = 3
+SPEAKERS: Final = 50
 MAX_AT_ONCE: Final = 10_000
 
 MOST_URGENT_FIRST: Final = (Level.CRITICAL, Level.MAJOR, Level.MINOR, Level.NOTICE)
@@ -118,27 +123,37 @@ def alarm(request: HttpRequest, pk: int) -> HttpResponse:
     """What happened, since when, to whom; why; what to do next; and everything that was seen."""
     _require(request, "alarms.view_alarm")
     shown = _alarm_or_404(request, pk)
-    context = {
-        "alarm": shown,
-        "forms": _forms(shown) if request.user.has_perm("alarms.change_alarm") else {},
-        **_facts(request, shown),
-    }
-    if is_fragment(request):
-        return render(request, "alarms/alarm_body.html", context)
-    context |= {"panels": panels.render(request, shown)["below"], **_charts(request, shown)}
+    instance = refs.find(shown.ref)
+    context = {"alarm": shown, "about_url": _page_of(request, instance), **_facts(request, shown)}
+    fragment = is_fragment(request)
+    if not fragment or request.GET.get("seen") != shown.state:
+        context |= _acts(request, shown)
+    if fragment:
+        return render(request, "alarms/alarm_live.html", context)
+    context |= {"comment": CommentForm(auto_id="id_comment_%s"), **_charts(request, shown)}
+    context |= _behind(request, instance) if shown.is_open else {}
+    context["said"] = messages_around(request, _speakers(request, instance), shown.first_at)
     return render(request, "alarms/alarm.html", context)
 
 
+def _acts(request: HttpRequest, shown: Alarm) -> dict[str, Any]:
+    """What can be done with an alarm in its present state, and what other apps offer."""
+    may = request.user.has_perm("alarms.change_alarm")
+    below = panels.render(request, shown)["below"]
+    return {"acts": True, "may_act": may, "forms": _forms(shown) if may else {}, "panels": below}
+
+
 def _forms(shown: Alarm) -> dict[str, forms.Form]:
-    """What can be done with an alarm now."""
+    """The forms that depend on the state."""
     found: dict[str, forms.Form] = {}
     if shown.state == AlarmState.RAISED:
-        found["acknowledge"] = AcknowledgeForm()
+        found["acknowledge"] = AcknowledgeForm(auto_id="id_acknowledge_%s")
     if services.closable(Alarm.objects.filter(pk=shown.pk)).exists():
         party = shown.party if shown.party != "unknown" else ""
         cause = shown.rule.cause if shown.rule else ""
-        found["close"] = CloseForm(initial={"party": party, "cause": cause})
-    return {**found, "comment": CommentForm()}
+        initial = {"party": party, "cause": cause}
+        found["close"] = CloseForm(initial=initial, auto_id="id_close_%s")
+    return found
 
 
 def _facts(request: HttpRequest, shown: Alarm) -> dict[str, Any]:
@@ -148,14 +163,12 @@ def _facts(request: HttpRequest, shown: Alarm) -> dict[str, Any]:
     active = behind.filter(state__in=ACTIVE).order_by("-urgency", "object_name")
     same = visible.filter(object_kind=shown.object_kind, object_id=shown.object_id)
     return {
-        "about_url": _page_of(request, shown),
         "root": root,
         "hidden_root": shown.root_id is not None and root is None,
         "shadowed": list(active[:SHADOWED_SHOWN]),
         "shadowed_total": active.count(),
         "timeline": _timeline(shown, names_root=root is not None or _sees_all(request)),
         "earlier": list(same.exclude(pk=shown.pk).select_related("rule")[:5]),
-        "lasts_until": shown.cleared_at or timezone.now(),
     }
 
 
@@ -163,9 +176,8 @@ def _sees_all(request: HttpRequest) -> bool:
     return signed_in(request).sees_everything
 
 
-def _page_of(request: HttpRequest, shown: Alarm) -> str:
+def _page_of(request: HttpRequest, instance: Model | None) -> str:
     """The page of the object, if the person may open it."""
-    instance = refs.find(shown.ref)
     if isinstance(instance, Target):
         may = signed_in(request).has_perm("monitor.view_target")
         return reverse("dashboards:target", args=[instance.pk]) if may else ""
@@ -192,6 +204,35 @@ def _timeline(shown: Alarm, *, names_root: bool) -> list[dict[str, Any]]:
         }
         for entry in entries
     ]
+
+
+def _behind(request: HttpRequest, instance: Model | None) -> dict[str, Any]:
+    """What hangs on the object by the ledger, kind by kind, and where it is on the map."""
+    if not isinstance(instance, Device | Circuit | Port):
+        return {}
+    found = impact_panel(request, instance)
+    if found is None or not request.user.has_perm("inventory.view_device"):
+        return found or {}
+    asked = urlencode({"q": found["elements"][0], "act": "find"})
+    return {**found, "map_url": f"{reverse('topology:map')}?{asked}"}
+
+
+def _speakers(request: HttpRequest, instance: Model | None) -> list[int]:
+    """Devices that may have logged a fault: the object's own, and those next to it."""
+    near = topology.with_neighbours(_elements(instance))
+    found = (refs.ref_of(element) for element in near)
+    devices = [ref.pk for ref in found if ref and ref.kind == "device"]
+    visible = Device.objects.restrict(signed_in(request)).filter(pk__in=devices)
+    return list(visible.values_list("pk", flat=True)[:SPEAKERS])
+
+
+def _elements(instance: Model | None) -> list[str]:
+    if instance is None or isinstance(instance, Region):
+        return []
+    if isinstance(instance, Target):
+        return [topology.element_of_target(instance.pk) or ""]
+    own = topology.elements_of(instance)
+    return [*own, f"device:{instance.device_id}"] if isinstance(instance, Port) else own
 
 
 def _charts(request: HttpRequest, shown: Alarm) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,14 @@ def elements_of(instance: Model) -> list[str]:
         circuits = Circuit.objects.filter(Q(a_port=instance) | Q(z_port=instance))
         return [element_of(circuit) for circuit in circuits]
     return [element_of(instance)]
+
+
+def with_neighbours(elements: Iterable[str]) -> set[str]:
+    """Some elements and the nodes one link away from them; of a link both of its ends."""
+    here = graph()
+    found = {element for element in elements if element in here.index}
+    links = [link for link in here.links if {link.id, link.a, link.b} & found]
+    return found | {end for link in links for end in (link.a, link.b)}
 
 
 def impact(instance: Model) -> Impact:

@@ -82,13 +82,16 @@
     if (event.detail.xhr.status === 401) window.location.reload();
   });
   document.body.addEventListener("htmx:timeout", stale);
-  document.body.addEventListener("htmx:afterSwap", (event) => {
-    const live = liveElement(event);
-    if (live) {
-      live.classList.remove("is-stale");
-      live.dataset.loadedAt = String(Date.now());
-    }
+  function fresh(live) {
+    if (!live || !live.hasAttribute("data-live")) return;
+    live.classList.remove("is-stale");
+    live.dataset.loadedAt = String(Date.now());
+  }
+  // The element that asked may stay (its inside was swapped, or nothing was new) or be replaced.
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) fresh(event.detail.requestConfig.elt);
   });
+  document.body.addEventListener("htmx:afterSwap", (event) => fresh(liveElement(event)));
   setInterval(() => {
     document.querySelectorAll("[data-live].is-stale").forEach((live) => {
       const note = live.querySelector(":scope > .stale-note");
