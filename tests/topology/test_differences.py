@@ -65,6 +65,13 @@ def test_what_agrees_is_no_difference(net: Net) -> None:
     assert _found(Kind.MISSING) == []
 
 
+def test_a_neighbour_that_was_not_asked_is_known_by_the_ledgers_port() -> None:
+    _heard(
+        build_net(), "core1", ("to agg-e", "agg-e", "to core1"), ("to agg-w", "agg-w", "TO CORE1")
+    )
+    assert _found(Kind.PEER) == []
+
+
 def test_a_line_that_neither_end_sees_any_more_is_missing(net: Net) -> None:
     _heard(net, "agg-e")
     _heard(net, "core1", ("to agg-w", "agg-w", "to core1"))

@@ -153,7 +153,9 @@ class _Comparison:
         self._devices = {device.pk: device for device in Device.objects.all()}
         self._names = self._identities()
         self._ports: dict[int, list[Port]] = defaultdict(list)
-        ports = Port.objects.filter(device__in={row.device_id for row in rows})
+        # Also of neighbours that were not asked themselves: their ports are in the ledger, too.
+        told_of = {device.pk for row in self._lldp if (device := self._device_of(row))}
+        ports = Port.objects.filter(device__in={row.device_id for row in rows} | told_of)
         for port in ports.select_related("device"):
             self._ports[port.device_id].append(port)
         self._circuits = list(
