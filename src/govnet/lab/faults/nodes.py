@@ -119,34 +119,6 @@ def _sessions(city: Description, node: str) -> set[str]:
     return found
 
 
-@register
-class Mute(_OfNode):
-    """An SNMP agent hangs: it is there and does not answer."""
-
-    name = "mute"
-    summary = "the SNMP agent hangs; everything else works"
-    targets = "node with an SNMP agent"
-
-    @classmethod
-    def resolve(cls, city: Description, target: str) -> str:
-        """Only nodes with an agent."""
-        if not node_named(city, target, *OTHERS).agent:
-            raise FaultError(f"{target} has no SNMP agent.")
-        return target
-
-    def inject(self, twin: Twin) -> None:
-        """Stop its clock."""
-        _signal(twin, self.target, "snmpd", signal.SIGSTOP)
-
-    def heal(self, twin: Twin) -> None:
-        """Let it go on."""
-        _signal(twin, self.target, "snmpd", signal.SIGCONT)
-
-    def damage(self, damage: Damage) -> None:
-        """SNMP does not answer."""
-        damage.states[self.target, Sense.SNMP] = State.DOWN
-
-
 ACL: Final = """\
 add table inet {table}
 flush table inet {table}
@@ -166,6 +138,16 @@ table inet {table} {{
   chain input {{ type filter hook input priority 0; policy drop; }}
   chain forward {{ type filter hook forward priority 0; policy drop; }}
   chain output {{ type filter hook output priority 0; policy drop; }}
+}}
+"""
+
+
+MUTE: Final = """\
+add table inet {table}
+flush table inet {table}
+table inet {table} {{
+  chain input {{ type filter hook input priority 0; udp dport 161 drop; }}
+  chain output {{ type filter hook output priority 0; udp dport 162 drop; }}
 }}
 """
 
@@ -201,6 +183,30 @@ class Acl(_Filtered):
         for seen in senses(self.city):
             if seen[0] == self.target and seen[1] in (Sense.ICMP4, Sense.ICMP6, Sense.SNMP):
                 damage.states[seen] = State.DOWN
+
+
+@register
+class Mute(_Filtered):
+    """An SNMP agent hangs: neither answer nor trap comes, nor any word that it is not there.
+
+    The agent itself goes on: FRR and lldpd wait for a stopped one, and routing would fail, too.
+    """
+
+    name = "mute"
+    summary = "the SNMP agent hangs; everything else works"
+    targets = "node with an SNMP agent"
+    rules = MUTE
+
+    @classmethod
+    def resolve(cls, city: Description, target: str) -> str:
+        """Only nodes with an agent."""
+        if not node_named(city, target, *OTHERS).agent:
+            raise FaultError(f"{target} has no SNMP agent.")
+        return target
+
+    def damage(self, damage: Damage) -> None:
+        """SNMP does not answer."""
+        damage.states[self.target, Sense.SNMP] = State.DOWN
 
 
 @register
