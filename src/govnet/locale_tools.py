@@ -30,8 +30,10 @@ METADATA = {
     "Content-Transfer-Encoding": "8bit",
     "Plural-Forms": "nplurals=1; plural=0;",
 }
-# The functions that django.utils.translation offers, with the places of their arguments.
+# The functions that django.utils.translation offers, with the places of their arguments; ``_now``
+# is ``gettext`` in a module where ``_`` is lazy.
 KEYWORDS = (
+    "_now",
     "gettext_noop",
     "gettext_lazy",
     "ngettext_lazy:1,2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Group
@@ -145,7 +146,7 @@ def test_the_page_says_what_hangs_on_the_object_and_shows_it_on_the_map(
     city: City, people: dict[str, User], outage: Alarm
 ) -> None:
     page = text(browser(people["officer"]), outage.get_absolute_url())
-    assert f"/topology/?q=device%3A{city.device.pk}&amp;act=find" in page
+    assert f"/topology/?q={quote(city.device.name)}&amp;act=find" in page
     assert city.egress.get_absolute_url() in page
     child = Alarm.objects.get(object_kind="access_point")
     assert "act=find" not in text(browser(people["west"]), child.get_absolute_url())
@@ -267,6 +268,17 @@ def test_planned_work_is_told_on_the_page(city: City, people: dict[str, User]) -
     reconcile([Fault("unreachable", Ref.of(city.device), NOON)], ["unreachable"])
     page = text(browser(people["officer"]), Alarm.objects.get().get_absolute_url())
     assert "机房断电检修" in page
+
+
+def test_an_objects_page_writes_moments_and_zeros_as_people_do(
+    city: City, people: dict[str, User]
+) -> None:
+    window = MaintenanceWindow.objects.create(
+        device=city.device, starts_at=NOON, ends_at=NOON + timedelta(hours=1), reason="割接"
+    )
+    page = text(browser(people["officer"]), window.get_absolute_url())
+    assert "2026-03-02 12:00" in page
+    assert "+00:00" not in page
 
 
 def test_the_number_of_queries_does_not_grow(city: City, people: dict[str, User]) -> None:

@@ -153,3 +153,13 @@ def test_no_chinese_stands_in_code_or_templates() -> None:
 def test_fragments_do_not_contradict_each_other() -> None:
     _known, conflicts = locale_tools.translations()
     assert conflicts == []
+
+
+def test_what_translates_bears_a_name_that_is_collected() -> None:
+    """``gettext as _g`` works and shows English for ever: xgettext does not know ``_g``."""
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation":
+                names = {alias.asname for alias in node.names if "gettext" in alias.name}
+                assert names <= {None, "_", "_now"}, path

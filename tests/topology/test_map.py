@@ -14,7 +14,7 @@ from govnet.inventory.models import AccessPoint, Circuit, CircuitKind, Device, D
 from govnet.monitor.models import PortState
 from govnet.topology.elements import element_of
 from govnet.topology.layout import CHIP_HEIGHT, CHIP_WIDTH, NODE_WIDTH, WIDTH, Block, arrange
-from govnet.topology.map import COLLAPSE_FROM, LABEL_HEIGHT, LABEL_WIDTH, draw, use_class
+from govnet.topology.map import COLLAPSE_FROM, LABEL_HEIGHT, LABEL_WIDTH, MapNode, draw, use_class
 from govnet.topology.models import MapPosition, MapView, ProbeAttachment
 from tests.people import person
 from tests.topology.net import Net, build_net
@@ -92,6 +92,26 @@ def test_with_one_uplink_cut_already_the_other_takes_more(engineer: Client, net:
 def test_finding_points_out_and_a_name_that_is_not_there_says_so(engineer: Client) -> None:
     assert _marked(engineer.get(URL, {"q": "w1", "act": "find"}).content.decode(), "is-found")
     assert "banner-warning" in engineer.get(URL, {"q": "nowhere"}).content.decode()
+
+
+def test_finding_a_circuit_points_out_both_of_its_ends(engineer: Client) -> None:
+    circuit = Circuit.objects.filter(a_port__isnull=False, z_port__isnull=False)[0]
+    page = engineer.get(URL, {"q": circuit.number, "act": "find"}).content.decode()
+    ends = {port.device.name for port in (circuit.a_port, circuit.z_port) if port}
+    assert _marked(page, "is-found") == ends
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("岳阳县汇聚路由器", "岳阳县汇聚路由器"),
+        ("中国电信岳阳分公司互联网", "中国电信岳…互联网"),
+        ("core-router-1.yy", "core-router-1.yy"),
+        ("core-router-1.yueyang.gov", "core-router-1.…gov"),
+    ],
+)
+def test_a_long_name_keeps_its_beginning_and_its_end(name: str, shown: str) -> None:
+    assert MapNode("device:1", name, "", chip=False).short == shown
 
 
 @pytest.mark.parametrize("view", MapView.values)

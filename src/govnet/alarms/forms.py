@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -99,7 +99,7 @@ class WindowForm(ObjectForm):
         found = list(Target.objects.measured().restrict(self.user).filter(name=name)[:2])
         if len(found) != 1:
             raise ValidationError(
-                _g("Several targets have this name.") if found else _g("No such target.")
+                _now("Several targets have this name.") if found else _now("No such target.")
             )
         return found[0]
 

@@ -42,6 +42,8 @@ ENTRIES_SHOWN: Final = 300
 SHADOWED_SHOWN: Final = 100
 CHARTS_SHOWN: Final = 3
 SPEAKERS: Final = 50
+NAV_LEVELS: Final = 2
+"""The most urgent levels, for which there is room beside the navigation's entry."""
 MAX_AT_ONCE: Final = 10_000
 
 MOST_URGENT_FIRST: Final = (Level.CRITICAL, Level.MAJOR, Level.MINOR, Level.NOTICE)
@@ -69,7 +71,8 @@ def counts(request: HttpRequest) -> HttpResponse:
     """The counts beside the navigation's entry."""
     _require(request, "alarms.view_alarm")
     visible = Alarm.objects.restrict(request.user)
-    context = {"counts": counts_by_level(visible), "critical": newest_critical(visible)}
+    urgent = counts_by_level(visible)[:NAV_LEVELS]
+    context = {"counts": urgent, "critical": newest_critical(visible)}
     return render(request, "alarms/counts.html", context)
 
 
@@ -213,7 +216,8 @@ def _behind(request: HttpRequest, instance: Model | None) -> dict[str, Any]:
     found = impact_panel(request, instance)
     if found is None or not request.user.has_perm("inventory.view_device"):
         return found or {}
-    asked = urlencode({"q": found["elements"][0], "act": "find"})
+    name = instance.device.name if isinstance(instance, Port) else str(instance)
+    asked = urlencode({"q": name, "act": "find"})
     return {**found, "map_url": f"{reverse('topology:map')}?{asked}"}
 
 

@@ -8,7 +8,7 @@ import django_tables2 as tables
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -24,10 +24,13 @@ def _age(seconds: float) -> str:
     """A length of time, short enough for a column."""
     minutes = int(seconds // 60)
     if minutes < 60:
-        return _g("%d min") % minutes
+        return _now("%d min") % minutes
     if minutes < 48 * 60:
-        return _g("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
-    return _g("%d days") % (minutes // 1440)
+        return _now("%(hours)d h %(minutes)d min") % {
+            "hours": minutes // 60,
+            "minutes": minutes % 60,
+        }
+    return _now("%d days") % (minutes // 1440)
 
 
 class AlarmTable(ObjectTable):
@@ -66,11 +69,11 @@ class AlarmTable(ObjectTable):
         kind = record.rule.name if record.rule else record.kind
         behind = getattr(record, "shadow_count", 0)
         more = format_html(' <span class="folded">+{}</span>', behind) if behind else ""
-        flaps = format_html(' <span class="folded">{}</span>', _g("flapping"))
+        flaps = format_html(' <span class="folded">{}</span>', _now("flapping"))
         return format_html(
             '<a href="{}"><strong>{}</strong></a> <span class="muted">{}</span>{}{}',
             record.get_absolute_url(),
-            record.object_name or _g("Platform"),
+            record.object_name or _now("Platform"),
             kind,
             more,
             flaps if record.flapping else "",
@@ -114,11 +117,11 @@ class WindowTable(ObjectTable):
 
     def render_active(self, value: bool) -> str:  # django-tables2 calls it so
         """In words: work goes on or not."""
-        return _g("⏸ in progress") if value else "—"
+        return _now("in progress") if value else "—"
 
     def render_amended(self, value: bool) -> str:
         """Entered or changed after its start."""
-        return _g("yes") if value else "—"
+        return _now("yes") if value else "—"
 
 
 class RuleTable(ObjectTable):
@@ -127,7 +130,8 @@ class RuleTable(ObjectTable):
     name = LinkColumn()
     enabled = YesNoColumn()
     shipped = YesNoColumn()
-    level = tables.Column(empty_values=())
+    source = tables.Column(attrs=NOWRAP)
+    level = tables.Column(empty_values=(), attrs=NOWRAP)
     condition = tables.Column(attrs={"td": {"class": "mono"}})
 
     class Meta(ObjectTable.Meta):
@@ -141,4 +145,4 @@ class RuleTable(ObjectTable):
 
     def render_level(self, record: models.Rule) -> SafeString | str:
         """By shape and word, or how it is found."""
-        return level_badge(record.level) if record.level else _g("by impact")
+        return level_badge(record.level) if record.level else _now("by impact")

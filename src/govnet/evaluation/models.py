@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govnet.core.querysets import RestrictedQuerySet
 from govnet.evaluation.audit.registry import Severity
@@ -108,7 +109,7 @@ class SelfEvaluation(models.Model):
     report_date = models.DateField(_("report date"), null=True, blank=True)
     leader = models.CharField(_("person in charge"), max_length=60, blank=True)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
-    address = models.CharField(_("address"), max_length=200, blank=True)
+    address = models.CharField(pgettext_lazy("project", "address"), max_length=200, blank=True)
     postcode = models.CharField(_("postcode"), max_length=10, blank=True)
     period_text = models.CharField(_("period as printed"), max_length=60, blank=True)
     period_start = models.DateField(_("first day"), null=True, blank=True)
@@ -169,7 +170,9 @@ class Fund(models.Model):
     evaluation = models.ForeignKey(
         SelfEvaluation, verbose_name=_("evaluation"), on_delete=models.CASCADE, related_name="funds"
     )
-    source = models.CharField(_("source"), max_length=8, choices=SourceChoices.choices)
+    source = models.CharField(
+        pgettext_lazy("money", "source"), max_length=8, choices=SourceChoices.choices
+    )
     planned = _money(_("planned (yuan)"))
     adjusted = _money(_("annual budget (yuan)"))
     arrived = _money(_("arrived (yuan)"))

@@ -10,7 +10,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as gettext_now
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.tables import LinkColumn, ObjectTable
@@ -49,7 +49,7 @@ class LogSourceTable(ObjectTable):
         query = urlencode(
             {"management_ipv6" if ":" in record.address else "management_ipv4": record.address}
         )
-        label = gettext_now("Unknown: add to the ledger")
+        label = _now("Unknown: add to the ledger")
         return format_html('<a href="{}?{}">{}</a>', reverse("inventory:device_add"), query, label)
 
     def render_messages(self, value: int) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from govnet.core.imports.filecolumns import guard
 from govnet.projects.choices import Source
@@ -42,7 +43,7 @@ def _budget(project: Project) -> Iterator[dict[str, Cell]]:
     for row in project_budget(project).rows:
         yield {
             _("year"): row.year,
-            _("source"): str(Source(row.source).label),
+            pgettext("money", "source"): str(Source(row.source).label),
             _("planned"): row.figures.planned,
             _("Adjusted"): row.figures.adjusted,
             _("Arrived"): row.figures.arrived,
@@ -57,7 +58,7 @@ def _entries(project: Project) -> Iterator[dict[str, Cell]]:
     for row in project.budget.all():
         yield {
             _("year"): row.year,
-            _("source"): row.get_source_display(),
+            pgettext("money", "source"): row.get_source_display(),
             _("entry"): row.get_kind_display(),
             _("amount (yuan)"): row.amount,
             _("booked on"): row.booked_on,
@@ -74,7 +75,7 @@ def _payments(project: Project) -> Iterator[dict[str, Cell]]:
             _("contract number"): row.contract.number,
             _("contractor"): row.contract.contractor.name,
             _("content"): row.content,
-            _("source"): row.get_source_display(),
+            pgettext("money", "source"): row.get_source_display(),
             _("amount (yuan)"): row.amount,
         }
 

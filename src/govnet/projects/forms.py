@@ -9,6 +9,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govnet.core.forms import ObjectForm
 from govnet.projects import gates, models
@@ -147,7 +148,7 @@ class CarryForm(forms.Form):
     """Carry what a year left of a source into the next."""
 
     year = forms.IntegerField(label=_("from year"), min_value=2000, max_value=2100)
-    source = forms.ChoiceField(label=_("source"), choices=Source.choices)
+    source = forms.ChoiceField(label=pgettext_lazy("money", "source"), choices=Source.choices)
     reason = forms.CharField(label=_("reason"), max_length=300)
 
 
@@ -227,7 +228,7 @@ class PaymentForm(forms.Form):
         label=_("voucher number"), max_length=60, help_text=_("E.g. 2019年12月48#.")
     )
     content = forms.CharField(label=_("content"), max_length=200)
-    source = forms.ChoiceField(label=_("source"), choices=Source.choices)
+    source = forms.ChoiceField(label=pgettext_lazy("money", "source"), choices=Source.choices)
 
 
 class ReasonForm(forms.Form):

@@ -16,6 +16,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govnet.core.querysets import RestrictedQuerySet
 from govnet.inventory.models import Circuit, Contractor, Device, LedgerModel, Region, Unit
@@ -137,7 +138,9 @@ class BudgetEntry(models.Model):
     year = models.PositiveSmallIntegerField(
         _("year"), validators=[MinValueValidator(2000), MaxValueValidator(2100)]
     )
-    source = models.CharField(_("source"), max_length=8, choices=Source.choices)
+    source = models.CharField(
+        pgettext_lazy("money", "source"), max_length=8, choices=Source.choices
+    )
     kind = models.CharField(_("entry"), max_length=8, choices=EntryKind.choices)
     amount = money(_("amount (yuan)"))
     booked_on = models.DateField(_("booked on"))
@@ -602,7 +605,9 @@ class Payment(PartOfContract):
     paid_on = models.DateField(_("paid on"))
     voucher = models.CharField(_("voucher number"), max_length=60)
     content = models.CharField(_("content"), max_length=200)
-    source = models.CharField(_("source"), max_length=8, choices=Source.choices)
+    source = models.CharField(
+        pgettext_lazy("money", "source"), max_length=8, choices=Source.choices
+    )
     entered_by = person(_("entered by"))
 
     objects = RestrictedQuerySet["Payment"].as_manager()

@@ -95,8 +95,14 @@ class MapNode:
     @property
     def short(self) -> str:
         """As much of the name as fits: its beginning tells the county, its end the office."""
-        room = (8 if self.chip else 11) - len(self.role_sign)
-        return self.name if len(self.name) <= room else f"{self.name[: room - 4]}…{self.name[-3:]}"
+        room = (16 if self.chip else 19) - 2 * len(self.role_sign)
+        if _width(self.name) <= room:
+            return self.name
+        end = self.name[-3:]
+        begin = self.name[:-3]
+        while _width(begin) + _width(end) + 2 > room:
+            begin = begin[:-1]
+        return f"{begin}…{end}"
 
     @property
     def role_sign(self) -> str:
@@ -154,6 +160,11 @@ class MapLink:
         """A point of the line; 0 is its lower end."""
         one, other = self.ends
         return one.x + (other.x - one.x) * part, one.y + (other.y - one.y) * part
+
+
+def _width(text: str) -> int:
+    """Room that a text takes: one for a Latin letter, two for a Chinese character."""
+    return sum(1 if character < "\u2e80" else 2 for character in text)
 
 
 def place_labels(links: Iterable[MapLink], nodes: Iterable[MapNode]) -> None:
@@ -226,7 +237,7 @@ def draw(
         view: of ``MapView``.
         opened: keys of blocks that are open on a large map; "all" opens every one.
         fail: id of a node or link that is supposed to fail.
-        find: id of a node to point out.
+        find: id of a node to point out, or of a circuit, whose ends are.
     """
     return _Drawing(user, view, opened).drawn(fail, find)
 
@@ -280,6 +291,8 @@ class _Drawing:
         layout = arrange(rows, blocks)
         self._place(layout)
         links = self._links()
+        for node in [node for link in links if link.id == find for node in link.ends]:
+            node.found = True
         place_labels(links, self.nodes.values())
         headers = self._headers(blocks, layout)
         nodes = list(self.nodes.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from django.forms.models import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from tree_queries.models import TreeNode
@@ -132,6 +135,10 @@ class ObjectDetail(SingleObjectView):
             return Shown(label, value, self._link(value))
         if isinstance(value, bool):
             return Shown(label, _("yes") if value else _("no"))
+        if isinstance(value, datetime):
+            return Shown(label, localize(timezone.localtime(value)))
+        if isinstance(value, date | time):
+            return Shown(label, localize(value))
         display = getattr(instance, f"get_{name}_display", None)
         return Shown(label, display() if display else value, empty=value in (None, ""))
 

@@ -9,7 +9,7 @@
     const all = form.querySelector("[data-bulk-all]");
     const everything = Boolean(all && all.checked);
     const count = form.querySelector("[data-bulk-count]");
-    if (count) count.textContent = everything || !chosen ? count.dataset.none : String(chosen);
+    if (count) count.textContent = everything || !chosen ? count.dataset.none : `${count.dataset.some || ""} ${chosen}`.trim();
     form.querySelectorAll("[data-bulk-bar] button").forEach((button) => {
       button.disabled = !everything && chosen === 0;
     });
