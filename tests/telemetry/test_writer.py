@@ -292,7 +292,7 @@ def test_memory_is_bounded_while_the_disk_has_no_room(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Spool, "put", full)
-    monkeypatch.setattr(writer_module, "BATCH_ROWS", 100)
+    monkeypatch.setattr(writer, "_batch_rows", 100)
     monkeypatch.setattr(writer_module, "BUFFER_ROWS", 1000)
     for number in range(50):
         append(writer, *[number] * 100)
@@ -414,7 +414,7 @@ from govnet.telemetry.columns import ColumnData, to_batch
 from tests.telemetry.samples import probe_columns
 batch = to_batch("probe_result", probe_columns(np.array([1.7e9]), 1))
 chunk = writer._Chunk("probe_result", 1, [batch, batch], 2)
-table = pa.ipc.open_stream(chunk.encode()).read_all()
+table = pa.ipc.open_stream(chunk.encode("lz4")).read_all()
 assert queries._numpy(table["target_id"]).tolist() == [1, 1]
 assert "pandas" not in sys.modules
 """

@@ -23,7 +23,7 @@ VECTOR: Final = 128
 """Datagrams of one system call."""
 
 MAX_DATAGRAM: Final = 65_536
-GATHER_S: Final = 0.002
+GATHER_S: Final = 0.01
 """After a batch that was not full, wait so long for more: a call for each datagram would cost
 more than the decoding. The receive buffer holds what comes meanwhile."""
 

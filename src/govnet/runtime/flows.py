@@ -126,7 +126,8 @@ class FlowConsumer:
         if not flows:
             return
         number = len(flows["bytes"])
-        columns = self._link.enricher.columns(flows, self._exporter_ids()[flows["exporter"]])
+        exporter_ids = self._exporter_ids().take(flows["exporter"])
+        columns = self._link.enricher.columns(flows, exporter_ids)
         self._writer.append("flow", columns)
         self.records.add(number)
         RECORDS.inc(number)

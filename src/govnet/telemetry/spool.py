@@ -143,7 +143,7 @@ class Spool:
         """Let another process have this spool."""
         os.close(self._guard)
 
-    def put(self, table: str, rows: int, data: bytes) -> Batch:
+    def put(self, table: str, rows: int, data: bytes | memoryview) -> Batch:
         """Write one batch; when this returns it survives a power cut.
 
         Raises:
@@ -205,7 +205,7 @@ class Spool:
         return dropped
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _write_synced(path: Path, data: bytes | memoryview) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()

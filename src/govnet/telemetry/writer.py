@@ -32,6 +32,10 @@ log = structlog.get_logger()
 FLUSH_ROWS: Final = 100_000
 BATCH_ROWS: Final = 100_000
 BUFFER_ROWS: Final = 1_000_000
+LARGE_ROWS: Final = 8_192
+"""A batch of so many rows is spooled as it is: joining copies it, into memory fresh from the
+kernel each time."""
+
 RETRY_FIRST_S: Final = 0.25
 RETRY_LONGEST_S: Final = 30.0
 
@@ -111,15 +115,21 @@ class _Chunk:
     batches: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
 
-    def encode(self, compression: str) -> bytes:
-        """One Arrow stream of one record batch: one block in the store, one deduplication id."""
-        table = pa.Table.from_batches(self.batches).combine_chunks()
+    def encode(self, compression: str) -> memoryview:
+        """One Arrow stream: one block in the store, one deduplication id.
+
+        The store joins what it reads; many small batches are joined here, or their headers would
+        be most of the stream.
+        """
+        batches = self.batches
+        if self.rows < LARGE_ROWS * len(batches):
+            batches = pa.Table.from_batches(batches).combine_chunks().to_batches()
         sink = pa.BufferOutputStream()
-        options = pa.ipc.IpcWriteOptions(compression=compression)
-        with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
-            stream.write_table(table)
-        encoded: bytes = sink.getvalue().to_pybytes()
-        return encoded
+        options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
+        with pa.ipc.new_stream(sink, batches[0].schema, options=options) as stream:
+            for batch in batches:
+                stream.write_batch(batch)
+        return memoryview(sink.getvalue())
 
 
 def http_sender(config: Config) -> Sender:

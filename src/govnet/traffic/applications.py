@@ -25,6 +25,8 @@ _PROTOCOLS: Final = {
     "ospf": 89, "sctp": 132,
 }  # fmt: skip
 _PORTS: Final = 65_536
+_WITH_PORTS: Final = {6: 0, 132: 0, 17: _PORTS}
+"""Where the slots of their ports begin: SCTP's services have TCP's ports."""
 
 
 class RulesError(ValueError):
@@ -107,48 +109,44 @@ def name_of(number: int, rules: Sequence[Rule]) -> str:
 
 @dataclass(frozen=True)
 class Classifier:
-    """Rules as a table: protocol class by port.
+    """Rules as one table of ranks: the ports of TCP, those of UDP, the protocols without ports.
 
     Attributes:
-        ports: application and rank by protocol class (TCP, UDP, other) and port; the lower
-            rank wins between a flow's two ends.
-        protocols: application of a protocol without ports.
+        ranks: the rule's place among the rules by slot, the last rank where none fits.
+        numbers: application by rank.
+        first_slots: where a protocol's slots begin, by protocol.
+        port_masks: which bits of a port choose among them, by protocol.
     """
 
-    ports: npt.NDArray[np.uint16]
     ranks: npt.NDArray[np.uint16]
-    protocols: npt.NDArray[np.uint16]
+    numbers: npt.NDArray[np.uint16]
+    first_slots: npt.NDArray[np.uint32]
+    port_masks: npt.NDArray[np.uint16]
 
     @classmethod
     def of(cls, rules: Sequence[Rule]) -> Classifier:
-        """Earlier rules win."""
-        ports = np.zeros((2, _PORTS), np.uint16)
-        ranks = np.full((2, _PORTS), _PORTS - 1, np.uint16)
-        protocols = np.zeros(256, np.uint16)
+        """Earlier rules win, also between a flow's two ports."""
+        first_slots = np.arange(256, dtype=np.uint32) + 2 * _PORTS
+        port_masks = np.zeros(256, np.uint16)
+        for protocol, first in _WITH_PORTS.items():
+            first_slots[protocol], port_masks[protocol] = first, _PORTS - 1
+        ranks = np.full(2 * _PORTS + 256, len(rules), np.uint16)
         for rank, rule in reversed(list(enumerate(rules))):
-            for protocol in rule.protocol:
-                if not rule.ports:
-                    protocols[_PROTOCOLS[protocol]] = rule.number
-                    continue
-                table = 1 if protocol == "udp" else 0
-                for first, last in rule.ranges():
-                    ports[table, first : last + 1] = rule.number
-                    ranks[table, first : last + 1] = rank
-        return cls(ports, ranks, protocols)
+            for number in map(_PROTOCOLS.__getitem__, rule.protocol):
+                start, whole = int(first_slots[number]), [(0, int(port_masks[number]))]
+                for first, last in (number in _WITH_PORTS and rule.ranges()) or whole:
+                    ranks[start + first : start + last + 1] = rank
+        numbers = np.array([*(rule.number for rule in rules), OTHER], np.uint16)
+        return cls(ranks, numbers, first_slots, port_masks)
 
     def classify(
         self,
-        protocol: npt.NDArray[np.generic],
-        src_port: npt.NDArray[np.generic],
-        dst_port: npt.NDArray[np.generic],
+        protocol: npt.NDArray[np.uint8],
+        src_port: npt.NDArray[np.uint16],
+        dst_port: npt.NDArray[np.uint16],
     ) -> npt.NDArray[np.uint16]:
         """The application of each flow, ``OTHER`` where no rule fits."""
-        is_udp = protocol == 17
-        with_ports = is_udp | (protocol == 6) | (protocol == 132)
-        row = is_udp.astype(np.intp)
-        theirs, ours = self.ranks[row, dst_port], self.ranks[row, src_port]
-        port = np.where(ours < theirs, src_port, dst_port)
-        found: npt.NDArray[np.uint16] = np.where(
-            with_ports, self.ports[row, port], self.protocols[protocol]
-        )
+        start, mask = self.first_slots.take(protocol), self.port_masks.take(protocol)
+        ours, theirs = (self.ranks.take(start + (port & mask)) for port in (src_port, dst_port))
+        found: npt.NDArray[np.uint16] = self.numbers.take(np.minimum(ours, theirs))
         return found

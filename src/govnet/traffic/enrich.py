@@ -15,6 +15,9 @@ from govnet.traffic.prefixes import Network, PrefixTable
 
 Ids = npt.NDArray[np.uint32]
 
+_DIRECTIONS = np.array([TRANSIT, INWARD, OUTWARD, INTERNAL], np.uint8)
+"""By whether the source (2) and the destination (1) are registered."""
+
 CLOCK_BEHIND_MS = 3_600_000
 CLOCK_AHEAD_MS = 5_000
 """An exporter's end of a flow is believed when it lies so near to the time of reception; else the
@@ -89,25 +92,21 @@ class Enricher:
         """
         src, dst = self._table.find(flows["src"]), self._table.find(flows["dst"])
         inside, back = src > 0, dst > 0
-        direction = np.select(
-            [inside & back, inside, back], [INTERNAL, OUTWARD, INWARD], TRANSIT
-        ).astype(np.uint8)
-        own, peer = np.where(inside, src, dst), np.where(inside & back, dst, 0)
+        own, peer = np.where(inside, src, dst), dst * (inside & back)
         line = self._line(flows, exporter_ids)
         sampling = self._sampling(flows["sampling"], exporter_ids)
-        outside = np.where(inside, flows["dst"], flows["src"])
         return {
             "ts": _moment(flows),
-            "unit_id": self._units[own],
-            "direction": direction,
+            "unit_id": self._units.take(own),
+            "direction": _DIRECTIONS.take(inside * np.uint8(2) + back),
             "application": self._ledger.classifier.classify(
                 flows["protocol"], flows["src_port"], flows["dst_port"]
             ),
             "protocol": flows["protocol"],
-            "carrier_id": self._carriers[line],
-            "circuit_id": self._circuits[line],
-            "peer_unit_id": self._units[peer],
-            "access_point_id": self._access_points[own],
+            "carrier_id": self._carriers.take(line),
+            "circuit_id": self._circuits.take(line),
+            "peer_unit_id": self._units.take(peer),
+            "access_point_id": self._access_points.take(own),
             "exporter_id": exporter_ids,
             "in_if": flows["in_if"],
             "out_if": flows["out_if"],
@@ -119,9 +118,9 @@ class Enricher:
             "tos": flows["tos"],
             "src_as": self._system(flows, "src"),
             "dst_as": self._system(flows, "dst"),
-            "country": self._country(outside),
-            "bytes": np.minimum(flows["bytes"], MOST) * sampling,
-            "packets": np.minimum(flows["packets"], MOST) * sampling,
+            "country": self._country(flows, inside),
+            "bytes": _scaled(flows["bytes"], sampling),
+            "packets": _scaled(flows["packets"], sampling),
             "sampling": sampling,
             "duration_ms": flows["duration_ms"],
         }
@@ -144,15 +143,17 @@ class Enricher:
         return np.where(self._line_keys[place] == keys, place + 1, 0)
 
     def _sampling(self, told: Array, exporter_ids: Ids) -> npt.NDArray[np.uint32]:
-        sampling = np.maximum(told.astype(np.uint32), 1)
+        sampling = np.maximum(told, np.uint32(1))
         for exporter_id, rate in self._ledger.sampling.items():
             sampling[exporter_ids == exporter_id] = rate
         return sampling
 
-    def _country(self, addresses: Array) -> npt.NDArray[np.uint16]:
+    def _country(self, flows: Flows, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+        """Of the end that is not ours."""
         if self._ledger.countries is None:
-            return np.zeros(len(addresses), np.uint16)
-        return self._ledger.countries.find(addresses).astype(np.uint16)
+            return np.zeros(len(inside), np.uint16)
+        outside = np.where(inside, flows["dst"], flows["src"])
+        return self._ledger.countries.find(outside).astype(np.uint16)
 
     def _system(self, flows: Flows, end: str) -> Array:
         """The exporter's own number where it knows one; it has the routing table."""
@@ -168,6 +169,12 @@ def _ids(values: Sequence[int]) -> Ids:
 
 
 def _moment(flows: Flows) -> Array:
-    received, end = flows["received_ms"].astype(np.int64), flows["end_ms"].astype(np.int64)
-    credible = (end >= received - CLOCK_BEHIND_MS) & (end <= received + CLOCK_AHEAD_MS)
-    return np.where(credible, end, received).astype("datetime64[ms]")
+    received, end = flows["received_ms"], flows["end_ms"]
+    age = received - end
+    credible = (age <= CLOCK_BEHIND_MS) & (age >= -CLOCK_AHEAD_MS)
+    return np.where(credible, end, received).view("datetime64[ms]")
+
+
+def _scaled(counted: Array, sampling: npt.NDArray[np.uint32]) -> Array:
+    counted = np.minimum(counted, MOST)
+    return counted * sampling if (sampling != 1).any() else counted

@@ -45,13 +45,14 @@ egress, 255 not told. ``sampling``: one of so many packets was looked at, 1 when
 
 UNTOLD: Final = 255
 NO_TIME: Final = -1
-_MAPPED: Final = np.array([0, 0, 0xFFFF0000], np.uint32).astype("<u4")
+MAPPED_WORD: Final = 0xFFFF0000
+"""``::ffff:0:0``, as the third little-endian word."""
 
 
 def mapped(address: Array) -> Array:
     """IPv4 addresses (four octets in wire order, as ``<u4``) as 16 octets each."""
-    out = np.empty((len(address), 4), "<u4")
-    out[:, :3] = _MAPPED
+    out = np.zeros((len(address), 4), "<u4")
+    out[:, 2] = MAPPED_WORD
     out[:, 3] = address
     return out.view("V16").ravel()
 

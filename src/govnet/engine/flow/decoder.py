@@ -376,19 +376,18 @@ class Decoder:
 def _read(waiting: _Waiting) -> Flows:
     """One template's sets as flows."""
     template, domain = waiting.template, waiting.domain
-    rows = [template.rows(b"".join(waiting.payloads))]
-    counts = [np.array(waiting.counts, np.int64)]
+    payloads, counts = waiting.payloads, [np.array(waiting.counts, np.int64)]
     moments = [np.array(waiting.moments, np.int64).reshape(-1, 3)]
     for lane in waiting.lanes:
-        units = 1 if domain.version == V9 else lane.records
-        records, times, numbers = lane.take()
-        rows.append(records)
+        taken, times, numbers = lane.take()
+        payloads += taken
         moments.append(times)
         counts.append(np.full(len(times), lane.records))
+        units = 1 if domain.version == V9 else lane.records
         domain.numbers.append((numbers, np.full(len(times), units)))
         domain.exporter.saw_datagrams(len(times), lane.size, times[-1, 0] / 1000)
-    whole = np.concatenate(rows) if waiting.lanes else rows[0]
-    times = np.repeat(np.concatenate(moments), np.concatenate(counts), axis=0)
-    domain.exporter.saw_records(len(whole), times[-1, 0] / 1000)
-    origins = Origins(domain.exporter.number, times[:, 0], times[:, 1], times[:, 2])
-    return read_flows(template, whole, origins, domain.sampling)
+    rows = template.rows(b"".join(payloads))
+    received, export, boot = np.concatenate(moments).T
+    domain.exporter.saw_records(len(rows), received[-1] / 1000)
+    origins = Origins(domain.exporter.number, received, export, boot, np.concatenate(counts))
+    return read_flows(template, rows, origins, domain.sampling)

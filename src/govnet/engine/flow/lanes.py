@@ -1,8 +1,7 @@
 """Datagrams that look like an earlier one: same exporter, same single data set, same length.
 
-That is nearly every datagram of a busy exporter. Such datagrams are collected as they are; joined,
-they are one structured array of headers and records, and not even their headers are read one by
-one.
+That is nearly every datagram of a busy exporter. Such datagrams are collected as they are; their
+headers joined are one structured array, and so are their records: none is read one by one.
 """
 
 from __future__ import annotations
@@ -14,15 +13,26 @@ import numpy as np
 import numpy.typing as npt
 
 from govnet.engine.flow.exporters import Domain
-from govnet.engine.flow.templates import Rows, Template
+from govnet.engine.flow.templates import Template
 
 MAX_LANES: Final = 8_192
 
-# What the headers have at which offset; a v9 or IPFIX data set starts with its id and length.
+
+def _header(octets: int, offsets: dict[str, int]) -> np.dtype[np.void]:
+    layout = {
+        "names": list(offsets),
+        "formats": [">u4"] * len(offsets),
+        "offsets": list(offsets.values()),
+        "itemsize": octets,
+    }
+    return np.dtype(layout)  # type: ignore[call-overload,no-any-return]  # numpy's stub of a dict
+
+
+# A v9 or IPFIX data set starts with its id and length, which count as part of the header here.
 _HEADERS: Final = {
-    5: {"uptime": 4, "seconds": 8, "nanos": 12, "sequence": 16, "data": 24},
-    9: {"uptime": 4, "seconds": 8, "sequence": 12, "data": 24},
-    10: {"seconds": 4, "sequence": 8, "data": 20},
+    5: _header(24, {"uptime": 4, "seconds": 8, "nanos": 12, "sequence": 16}),
+    9: _header(24, {"uptime": 4, "seconds": 8, "sequence": 12}),
+    10: _header(20, {"seconds": 4, "sequence": 8}),
 }
 
 
@@ -52,33 +62,27 @@ class Lane:
     datagrams: list[bytes] = field(default_factory=list)
     received: list[float] = field(default_factory=list)
 
-    def take(self) -> tuple[Rows, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def take(self) -> tuple[list[bytes], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """What came since the last time.
 
         Returns:
-            The records; received, sent and started in milliseconds, one row a datagram; the
-            sequence number of each datagram.
+            The records of each datagram; received, sent and started in milliseconds, one row a
+            datagram; the sequence number of each.
         """
-        offsets = _HEADERS[self.domain.version]
-        formats = dict.fromkeys(offsets, ">u4") | {"data": (self.template.dtype, self.records)}
-        layout = {
-            "names": list(offsets),
-            "formats": [formats[name] for name in offsets],
-            "offsets": list(offsets.values()),
-            "itemsize": self.size,
-        }
-        look: np.dtype[np.void] = np.dtype(layout)  # type: ignore[call-overload]  # a dict
-        rows: Rows = np.frombuffer(b"".join(self.datagrams), look)
-        moments = np.empty((len(rows), 3), np.int64)
+        look = _HEADERS[self.domain.version]
+        start, end = look.itemsize, look.itemsize + self.records * self.template.length
+        headers = np.frombuffer(b"".join([one[:start] for one in self.datagrams]), look)
+        payloads = [one[start:end] for one in self.datagrams]
+        moments = np.empty((len(headers), 3), np.int64)
         moments[:, 0] = np.array(self.received) * 1000
-        moments[:, 1] = rows["seconds"].astype(np.int64) * 1000
-        if "nanos" in offsets:
-            moments[:, 1] += rows["nanos"].astype(np.int64) // 1_000_000
+        moments[:, 1] = headers["seconds"].astype(np.int64) * 1000
+        if "nanos" in (look.names or ()):
+            moments[:, 1] += headers["nanos"].astype(np.int64) // 1_000_000
         moments[:, 2] = moments[:, 1]
-        if "uptime" in offsets:
-            moments[:, 2] -= rows["uptime"]
+        if "uptime" in (look.names or ()):
+            moments[:, 2] -= headers["uptime"]
         self.datagrams, self.received = [], []
-        return rows["data"].reshape(-1), moments, rows["sequence"].astype(np.int64)
+        return payloads, moments, headers["sequence"].astype(np.int64)
 
 
 class Lanes:

@@ -28,19 +28,25 @@ _LONGEST_MS = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where rows came from, one value a row.
+    """Where rows came from, one value a datagram.
 
     Attributes:
         exporter: the decoder's number of the exporter; one for all rows.
         received_ms: when the datagram was received.
         export_ms: when the exporter says that it sent it.
         boot_ms: when it says that it was started; export time minus uptime.
+        counts: rows of the datagram.
     """
 
     exporter: int
     received_ms: Milliseconds
     export_ms: Milliseconds
     boot_ms: Milliseconds
+    counts: Milliseconds
+
+    def each(self, values: Array) -> Array:
+        """A value of each datagram as one of each row."""
+        return np.repeat(values, self.counts)
 
 
 class _Reader:
@@ -86,7 +92,7 @@ def read_flows(template: Template, rows: Rows, origins: Origins, sampling: Sampl
     reader = _Reader(template, rows)
     end, duration = _times(reader, origins)
     flows: Flows = {
-        "received_ms": origins.received_ms,
+        "received_ms": origins.each(origins.received_ms),
         "end_ms": end,
         "duration_ms": duration,
         "exporter": np.full(reader.size, origins.exporter, np.uint32),
@@ -158,8 +164,8 @@ def _times(reader: _Reader, origins: Origins) -> tuple[Milliseconds, Array]:
         return end, _told_duration(reader)
     # A start after the end, or months before it, is an exporter's error: no duration.
     duration = end - start
-    wrong = (duration < 0) | (duration > _LONGEST_MS)
-    return end, np.where(wrong, 0, duration).astype(np.uint32)
+    duration[(duration < 0) | (duration > _LONGEST_MS)] = 0
+    return end, duration.astype(np.uint32)
 
 
 def _told_duration(reader: _Reader) -> Integers:
@@ -174,26 +180,20 @@ def _moment(reader: _Reader, which: str, origins: Origins) -> Milliseconds | Non
     if reader.has(f"{which}_ntp"):
         return _ntp_milliseconds(reader.number(f"{which}_ntp", np.uint64).astype(np.uint64))
     if reader.has(f"{which}_delta_us"):
-        return origins.export_ms - reader.signed(f"{which}_delta_us") // 1000
+        return origins.each(origins.export_ms) - reader.signed(f"{which}_delta_us") // 1000
     if reader.has(f"{which}_uptime"):
         return _since_boot(reader, f"{which}_uptime", origins)
     return None
 
 
 def _since_boot(reader: _Reader, role: str, origins: Origins) -> Milliseconds:
-    """Uptimes have 32 bits and wrap after 49.7 days; a flow is never in the future."""
-    uptime = reader.signed(role)
+    """Uptimes have 32 bits and wrap after 49.7 days: an age in the upper half is negative."""
+    export = origins.each(origins.export_ms)
     if reader.has("boot_ms"):
-        boot = reader.signed("boot_ms")
-        age = (origins.export_ms - boot - uptime) & 0xFFFFFFFF
-        return origins.export_ms - _near(age)
-    age = (origins.export_ms - origins.boot_ms - uptime) & 0xFFFFFFFF
-    return origins.export_ms - _near(age)
-
-
-def _near(age: Milliseconds) -> Milliseconds:
-    """A 32-bit age; one in the upper half is a small negative one."""
-    return np.where(age >= 2**31, age - 2**32, age)
+        now = (export - reader.signed("boot_ms")).astype(np.uint32)
+    else:
+        now = origins.each((origins.export_ms - origins.boot_ms).astype(np.uint32))
+    return export - (now - reader.number(role, np.uint32)).view(np.int32)
 
 
 def _ntp_milliseconds(value: npt.NDArray[np.uint64]) -> Milliseconds:
