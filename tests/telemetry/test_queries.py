@@ -297,17 +297,6 @@ def test_an_hour_of_last_year_is_asked_of_a_table_that_still_has_it(client: Clie
     assert series.grid.table == "probe_result_1h"
 
 
-def test_stored_rows_per_minute_counts_every_raw_table(
-    writer: Writer, client: Client, new_id: NewId
-) -> None:
-    ts = time.time() - 90 + np.zeros(10)
-    before = queries.stored_rows_per_minute(client)
-    store_rows(writer, "probe_result", probe_columns(ts, new_id()))
-    after = queries.stored_rows_per_minute(client)
-    assert after["probe_result"] - before["probe_result"] == pytest.approx(2)
-    assert after.keys() == {"probe_result", "interface_sample", "device_sample"}
-
-
 def test_a_period_that_ends_before_it_starts_is_refused(client: Client) -> None:
     with pytest.raises(ValueError, match="must end after it starts"):
         queries.probe_series(client, 1, at(10), at(10))

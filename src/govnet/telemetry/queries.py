@@ -29,7 +29,6 @@ from govnet.telemetry.schema import (
     Extract,
     Family,
     Rollup,
-    families,
 )
 
 if TYPE_CHECKING:
@@ -763,14 +762,3 @@ def _raw(
     )
     period = {"first": start, "end": end, "limit": min(limit, MAX_RAW_ROWS)}
     return _ask(client, sql, {**period, **keys})
-
-
-def stored_rows_per_minute(client: Client, minutes: int = 5) -> dict[str, float]:
-    """Samples stored per minute and raw table, mean of the last ``minutes`` whole minutes."""
-    until = math.floor(time.time() / 60) * 60
-    period = {"first": _utc(until - 60 * minutes), "end": _utc(until)}
-    rates: dict[str, float] = {}
-    for family in families():
-        answer = _ask(client, f"SELECT count() AS n FROM {family.name} WHERE {PERIOD}", period)
-        rates[family.name] = int(answer["n"][0].as_py()) / minutes
-    return rates
