@@ -127,4 +127,5 @@ def test_no_page_is_wider_than_a_phone(phone: Page, city: Installation) -> None:
             if name and name not in seen:
                 seen.add(name)
                 waiting.append(link)
+    assert len(seen) > 80, "the walk ended early"
     assert not wide, json.dumps(wide, indent=1, ensure_ascii=False)
