@@ -348,7 +348,7 @@ def _certificate_lists(document: Document) -> None:
     lists = [
         ("付款条件", ["条件", "核对", "依据"], "gates", ["gate", "met", "reason"], [6.4, 1.4, 9.4]),
         ("扣款明细", ["期间", "依据与算式", "金额（元）"], "deductions",
-         ["period", "why", "amount"], [4.6, 9.4, 3.2]),
+         ["period", "why", "amount"], [5.4, 8.6, 3.2]),
         ("此前支付", ["日期", "会计凭证号", "支付内容", "金额（元）"], "payments",
          ["paid_on", "voucher", "content", "amount"], [2.6, 4.2, 7.2, 3.2]),
     ]  # fmt: skip

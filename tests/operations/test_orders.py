@@ -10,6 +10,7 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from govnet.alarms import services as alarms
 from govnet.alarms.models import Alarm
 from govnet.core.uploads import UploadError
 from govnet.monitor.models import Flip
@@ -19,7 +20,7 @@ from govnet.operations.clocks import ClockState
 from govnet.operations.models import OrderEntry, OrderLimit, WorkOrder
 from govnet.operations.overdue import escalate
 from govnet.operations.services import OrderError, open_from_alarm, take
-from tests.alarms.faults import fault, see
+from tests.alarms.faults import NOON, fault, see
 from tests.operations.conftest import Desk
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,19 @@ def test_an_order_lives_from_the_alarm_to_one_cause_for_both(desk: Desk) -> None
     assert (alarm.state, alarm.cause, alarm.party) == ("closed", "fibre_cut", "carrier")
     kinds = list(OrderEntry.objects.filter(order=order).values_list("kind", flat=True))
     assert kinds == ["opened", *(action.value for action in ALL)]
+
+
+def test_an_order_closed_while_the_fault_is_still_measured_judges_the_alarm(desk: Desk) -> None:
+    see(fault(desk.city.point_east))
+    alarm = Alarm.objects.get()
+    walk(desk, open_from_alarm(alarm, desk.officer), *ALL)
+    alarm.refresh_from_db()
+    assert (alarm.state, alarm.cause, alarm.party) == ("acknowledged", "fibre_cut", "carrier")
+    see(minutes=9)
+    assert alarms.close_by_themselves(NOON + timedelta(minutes=18)) == 0
+    assert alarms.close_by_themselves(NOON + timedelta(minutes=20)) == 1
+    alarm.refresh_from_db()
+    assert (alarm.state, alarm.cause, alarm.party) == ("closed", "fibre_cut", "carrier")
 
 
 def test_an_alarm_has_one_open_order(desk: Desk) -> None:

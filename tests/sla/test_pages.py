@@ -7,6 +7,7 @@ import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 
+import docx
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -15,6 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from govnet.accounts.models import User
+from govnet.alarms.models import Alarm, Rule
 from govnet.inventory.models import AccessPoint, Unit
 from govnet.monitor.models import Target
 from govnet.sla.models import Exclusion, ExclusionStatus, PeriodKind, Statement, StatementSchedule
@@ -24,7 +26,7 @@ from govnet.sla.statements import differences, due, issue, issue_due, reasons, v
 from tests.city import City, build_city
 from tests.people import person
 from tests.query_counts import compare
-from tests.sla.history import down
+from tests.sla.history import at, down
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +102,38 @@ def test_owner_and_colleague_see_every_page_and_a_stranger_none(city: City, owne
         assert client_of(stranger).get(url).status_code == 404, url
         assert client_of(nobody).get(url).status_code == 403, url
         assert Client().get(url).status_code == 302, url
+
+
+def test_an_outage_names_its_alarm_and_who_answers_for_it(city: City, owner: User) -> None:
+    """Alarms of another time or on measured values only are not about the outage."""
+    for code, start, end in (
+        ("unreachable", "2025-11-10 08:01", "2025-11-10 10:01"),
+        ("unreachable", "2025-11-11 08:00", "2025-11-11 09:00"),
+        ("contract_90", "2025-11-01 00:00", "2025-12-01 00:00"),
+    ):
+        Alarm.objects.create(
+            kind=code, rule=Rule.objects.get(code=code), object_kind="access_point",
+            object_id=city.point_east.pk, object_name="东区", region=city.east, level="major",
+            state="closed", first_at=at(start), last_at=at(end), raised_at=at(start),
+            cleared_at=at(end), cause="fibre_cut", party="carrier",
+        )  # fmt: skip
+    statement = unit_statement(city)
+    urls = pages_about(city, statement, proposed(client_of(owner), city))
+    for url in (urls[1], urls[6]):
+        page = client_of(owner).get(url)
+        ((_outage, _first, _last, alarms),) = page.context["outages"]
+        assert [(each.kind, each.first_at) for each in alarms] == [
+            ("unreachable", at("2025-11-10 08:01"))
+        ]
+        assert reverse("alarms:alarm", args=[alarms[0].pk]) in page.content.decode()
+
+
+def test_the_printed_statement_lists_every_outage(city: City, owner: User) -> None:
+    url = reverse("sla:statement_file", args=[unit_statement(city).pk, "docx"])
+    file = docx.Document(io.BytesIO(client_of(owner).get(url).content))
+    rows = [[cell.text for cell in row.cells] for table in file.tables for row in table.rows]
+    spans = [row for row in rows if "2025-11-10 08:00:00 至 2025-11-10 10:00:00" in row]
+    assert [row[-1] for row in spans] == ["2小时"]
 
 
 def test_lists_hold_only_what_lies_in_scope(city: City, owner: User) -> None:

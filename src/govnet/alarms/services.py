@@ -48,6 +48,7 @@ __all__ = [
     "acknowledge",
     "close",
     "comment",
+    "judge",
     "mark_handled",
     "note_notice",
     "pending_notices",
@@ -447,7 +448,7 @@ def acknowledge(alarms: QuerySet[Alarm], user: User | None, reason: str = "") ->
     return len(won)
 
 
-def comment(alarms: QuerySet[Alarm], user: User, text: str) -> int:
+def comment(alarms: QuerySet[Alarm], user: User | None, text: str) -> int:
     """Add what a person says to the timelines of some alarms.
 
     Returns:
@@ -493,6 +494,22 @@ def close(
     return len(closed)
 
 
+def judge(
+    alarms: QuerySet[Alarm], user: User | None, cause: str, party: str, text: str = ""
+) -> int:
+    """Note the cause of open alarms whose fault is still measured; recovered, they close with it.
+
+    Returns:
+        how many they are.
+    """
+    cause, party = Cause(cause), ResponsibleParty(party)
+    said = f"{Cause(cause).label} · {ResponsibleParty(party).label} {text}".strip()
+    with transaction.atomic():
+        judged = alarms.filter(state__in=ACTIVE)
+        comment(judged, user, said)
+        return judged.update(cause=cause, party=party)
+
+
 def _forget_events(closed: Iterable[Alarm]) -> None:
     """What a person has closed is over, whether or not anything says so."""
     for alarm in closed:
@@ -509,19 +526,27 @@ def closable(alarms: QuerySet[Alarm]) -> QuerySet[Alarm]:
 
 
 def close_by_themselves(now: datetime | None = None) -> int:
-    """Close recovered alarms whose rule says that nobody needs to look at them.
+    """Close recovered alarms that were judged already, or whose rule says that nobody needs to.
 
     Returns:
         how many.
     """
     now = now or timezone.now()
-    closed = 0
+    closed = _close_judged(now)
     for rule in Rule.objects.filter(close_after_h__isnull=False):
         before = now - timedelta(hours=rule.close_after_h or 0)
         over = Alarm.objects.filter(rule=rule, state=AlarmState.CLEARED, cleared_at__lte=before)
         party = rule.party or ResponsibleParty.UNKNOWN
         closed += close(over, None, rule.cause or Cause.BY_ITSELF, party)
     return closed
+
+
+def _close_judged(now: datetime) -> int:
+    """Those of which a person said the cause while they lasted, once they do not fold any more."""
+    judged = Alarm.objects.filter(state=AlarmState.CLEARED, cleared_at__lte=now - FOLD_WITHIN)
+    judged = judged.exclude(cause="").order_by()
+    found = list(judged.values_list("cause", "party").distinct())
+    return sum(close(judged.filter(cause=c, party=p), None, c, p) for c, p in found)
 
 
 # ---- The seam to the notice side ----------------------------------------------------------

@@ -243,7 +243,9 @@ def _close_alarm(order: WorkOrder, user: User, text: str) -> None:
     """One cause from the order to the alarm, so that statements count by it."""
     if order.alarm_id is not None:
         found = Alarm.objects.filter(pk=order.alarm_id)
-        alarms.close(found, user, order.cause, order.party, text or order.number)
+        said = text or order.number
+        if not alarms.close(found, user, order.cause, order.party, said):
+            alarms.judge(found, user, order.cause, order.party, said)
 
 
 def comment(order: WorkOrder, user: User, text: str) -> None:

@@ -65,10 +65,11 @@ def contract_panel(request: HttpRequest, contract: Contract) -> Mapping[str, Any
     user = signed_in(request)
     facts = contract_facts(contract)
     rows = [
-        (row, facts.balances[row.pk], gates.statuses(row, facts))
+        (row, facts.balances[row.pk], found, not gates.blocking(found))
         for row in contract.instalments.prefetch_related("gates")
+        for found in (gates.statuses(row, facts),)
     ]
-    found = facts.balances.values()
+    balances = facts.balances.values()
     waiting = GateOverride.objects.filter(approved=None, gate__instalment__contract=contract)
     certificates = contract.certificates.select_related("instalment", "issued_by").prefetch_related(
         "payments"
@@ -76,11 +77,11 @@ def contract_panel(request: HttpRequest, contract: Contract) -> Mapping[str, Any
     return {
         "contract": contract,
         "instalments": rows,
-        "paid": sum((b.paid for b in found), ZERO),
-        "deducted": sum((b.deducted for b in found), ZERO),
-        "outstanding": sum((b.outstanding for b in found), ZERO),
-        "planned": sum((row.amount for row, _balance, _gates in rows), ZERO),
-        "retained": sum((row.amount for row, _b, _g in rows if row.retention), ZERO),
+        "paid": sum((b.paid for b in balances), ZERO),
+        "deducted": sum((b.deducted for b in balances), ZERO),
+        "outstanding": sum((b.outstanding for b in balances), ZERO),
+        "planned": sum((row.amount for row, *_rest in rows), ZERO),
+        "retained": sum((row.amount for row, *_rest in rows if row.retention), ZERO),
         "lines_total": sum((line.total for line in contract.lines.all()), Decimal(0)),
         "waiting": {o.gate_id: o for o in waiting.select_related("requested_by")},
         "months": service_levels.months(contract),

@@ -84,6 +84,7 @@ def contract_resource() -> Resource:
             "signed_on",
             "starts_on",
             "expires_on",
+            "monthly_fee",
             "deduction_table",
             "renewed_from",
             "notes",

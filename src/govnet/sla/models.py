@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govnet.core.querysets import RestrictedQuerySet
 from govnet.engine.service_hours import DayKind, Hours, ServiceHours
@@ -137,7 +138,7 @@ class SpecialDay(LedgerModel):
     kind = models.CharField(_("kind"), max_length=4, choices=Kind.choices)
     name = models.CharField(_("holiday"), max_length=40, blank=True)
     source = models.CharField(
-        _("source"),
+        pgettext_lazy("holiday", "source"),
         max_length=120,
         blank=True,
         help_text=_("The notice of the State Council's General Office, by its number"),
@@ -355,7 +356,7 @@ class StatementSchedule(LedgerModel):
     scope_kind = models.CharField(_("for each"), max_length=20)
     period = models.CharField(_("period"), max_length=8, choices=PeriodKind.choices)
     since = models.DateField(
-        _("from"),
+        pgettext_lazy("schedule", "from"),
         help_text=_("Periods that ended before this day are not issued."),
         default=timezone.localdate,
     )

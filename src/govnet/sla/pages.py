@@ -28,7 +28,8 @@ from govnet.sla.forms import IssueForm
 from govnet.sla.inputs import Inputs, Scope
 from govnet.sla.models import PeriodKind, Statement
 from govnet.sla.periods import Period
-from govnet.sla.scopes import SITE, may_see, name_of, scope_kind, scope_kinds
+from govnet.sla.responsible import alarms_of
+from govnet.sla.scopes import SITE, instance_of, may_see, name_of, scope_kind, scope_kinds
 from govnet.sla.services import availabilities, availability, inputs_of, object_url
 from govnet.sla.wording import formula, term_rows
 
@@ -171,7 +172,8 @@ def _seen(user: User, kind: str, pk: int) -> Scope:
 @permission_required("sla.view_statement", raise_exception=True)
 def object_page(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """The figure of one thing over a span, down to its outages and their changes of state."""
-    scope, span = _seen(signed_in(request), kind, pk), span_of(request.GET.dict())
+    user = signed_in(request)
+    scope, span = _seen(user, kind, pk), span_of(request.GET.dict())
     inputs = inputs_of(scope, span.start, span.end)
     shown = availability(scope, span.start, span.end)
     context = {
@@ -184,7 +186,7 @@ def object_page(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
             for row in sorted(shown.members, key=_worst_first)[:OUTAGES_SHOWN]
         ],
         "workbook_url": f"{reverse('sla:object_workbook', args=[kind, pk])}?{span.query}",
-        **_evidence(shown, inputs),
+        **_evidence(shown, inputs, user),
     }
     return render(request, "sla/object.html", context)
 
@@ -199,7 +201,7 @@ def object_workbook(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     return _download(workbook.workbook(name_of(scope), inputs), name, KINDS["xlsx"])
 
 
-def _evidence(shown: Availability, inputs: Inputs) -> dict[str, Any]:
+def _evidence(shown: Availability, inputs: Inputs, user: User) -> dict[str, Any]:
     """What stands behind a figure: terms, the bar, outages with the targets that showed them."""
     mine = next((each for each in inputs.objects if each.scope == shown.scope), None)
     ids = [pk for line in (mine.lines if mine else ()) for pk in line]
@@ -207,12 +209,17 @@ def _evidence(shown: Availability, inputs: Inputs) -> dict[str, Any]:
     targets = [(inputs.targets[pk].name, pk if pk in alive else None) for pk in ids]
     calendar = inputs.calendars.get(mine.calendar) if mine else None
     outages = [each for each in shown.outages if each.counted_s]
+    listed = outages[-OUTAGES_SHOWN:]
+    alarms = alarms_of(listed, alive, user)
     return {
         "figure": shown,
         "terms": term_rows({name: getattr(shown.terms, name) for name in statements.TERMS}),
         "formula": formula(shown.terms),
         "bar": _bar(shown.account.slices) if shown.account else [],
-        "outages": [(each, *_around(each.start, each.end)) for each in outages[-OUTAGES_SHOWN:]],
+        "outages": [
+            (each, *_around(each.start, each.end), said)
+            for each, said in zip(listed, alarms, strict=True)
+        ],
         "outages_left": max(len(outages) - OUTAGES_SHOWN, 0),
         "targets": targets,
         "calendar": calendar,
@@ -284,6 +291,16 @@ def _statement(request: HttpRequest, pk: int) -> Statement:
     return found
 
 
+def _about(user: User, statement: Statement) -> Any:  # noqa: ANN401  # the kind's own model
+    """What a statement is about, for a link to its page; None where the person may not see it."""
+    scope = Scope(statement.scope_kind, statement.scope_id)
+    found = instance_of(scope) if may_see(user, scope) else None
+    if found is None:
+        return None
+    meta = found._meta  # noqa: SLF001  # Django documents it
+    return found if user.has_perm(f"{meta.app_label}.view_{meta.model_name}") else None
+
+
 @permission_required("sla.view_statement", raise_exception=True)
 def statement_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A statement as it was issued, what it amends, and whether it is intact."""
@@ -292,6 +309,7 @@ def statement_page(request: HttpRequest, pk: int) -> HttpResponse:
     terms = statements.terms_of(found.figures["head"])
     context = {
         "statement": found,
+        "about": _about(signed_in(request), found),
         "head": found.figures["head"],
         "terms": term_rows(found.figures["head"]),
         "head_terms": terms,
@@ -328,7 +346,7 @@ def statement_line(request: HttpRequest, pk: int, kind: str, object_id: int) -> 
         "kind": scope_kind(kind),
         "members": [],
         "workbook_url": reverse("sla:line_workbook", args=[pk, kind, object_id]),
-        **_evidence(figure(inputs.objects[0], inputs), inputs),
+        **_evidence(figure(inputs.objects[0], inputs), inputs, signed_in(request)),
     }
     return render(request, "sla/object.html", context)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone, translation
@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from govnet.core.errors import gettext_noop
 from govnet.core.office import PrintingError, as_pdf
 from govnet.sla import statements
+from govnet.sla.figures import figures
 from govnet.sla.forms import kind_label
 from govnet.sla.inputs import Inputs
 from govnet.sla.models import Statement
@@ -72,8 +73,12 @@ def _docx(statement: Statement) -> bytes:
     document.add_heading("一、合计", level=1)
     _head(document, statement.figures["head"])
     document.add_heading("二、明细", level=1)
-    _rows(document, statement.figures["rows"])
-    _events(document, statement.opened_inputs())
+    rows = statement.figures["rows"]
+    _rows(document, rows)
+    inputs = statement.opened_inputs()
+    document.add_heading("三、中断清单", level=1)
+    _outages(document, Inputs.from_data(inputs), {row["scope"] for row in rows})
+    _events(document, inputs)
     if statement.amends is not None:
         _amendment(document, statement)
     _signatures(document)
@@ -106,15 +111,15 @@ def _page(document: Document) -> None:
 
 def _facts(document: Document, statement: Statement) -> None:
     issued = timezone.localtime(statement.issued_at)
-    amended = f",更正第 {statement.version - 1} 版" if statement.amends_id else ""
+    amended = f"，更正第 {statement.version - 1} 版" if statement.amends_id else ""
     document.add_paragraph(
-        f"周期:{statement.first_day} 至 {statement.last_day}"
-        f"({statement.get_period_display()},首尾均含,Asia/Shanghai)    "
-        f"范围:{kind_label(statement.scope_kind)}    第 {statement.version} 版{amended}"
+        f"周期：{statement.first_day} 至 {statement.last_day}"
+        f"（{statement.get_period_display()}，首尾均含，Asia/Shanghai）    "
+        f"范围：{kind_label(statement.scope_kind)}    第 {statement.version} 版{amended}"
     )
     document.add_paragraph(
-        f"出具:{issued:%Y-%m-%d %H:%M}    公式版本:{statement.formula_version}    "
-        f"摘要(SHA-256):{statement.digest[:16]}…"
+        f"出具：{issued:%Y-%m-%d %H:%M}    公式版本：{statement.formula_version}    "
+        f"摘要（SHA-256）：{statement.digest[:16]}…"
     )
 
 
@@ -126,17 +131,17 @@ def _head(document: Document, head: Mapping[str, Any]) -> None:
     percent = _percent(head)
     document.add_paragraph()
     document.add_paragraph(
-        "可用率 = (T − 计划 − 剔除 − 未知 − 中断) ÷ (T − 计划 − 剔除 − 未知),T = 期间 − 非服务时间"
+        "可用率 = (T − 计划 − 剔除 − 未知 − 中断) ÷ (T − 计划 − 剔除 − 未知)，T = 期间 − 非服务时间"
     )
     if terms.sufficient:
-        document.add_paragraph(f"{formula(terms)} = {percent}(截取四位小数,不进位)")
+        document.add_paragraph(f"{formula(terms)} = {percent}（截取四位小数，不进位）")
     else:
         document.add_paragraph(
-            f"{percent}:未知时间超过服务时间的 5%,或没有可考核的时间,不出百分比。"
+            f"{percent}：未知时间超过服务时间的 5%，或没有可考核的时间，不出百分比。"
         )
     mttr, mtbf = length_text(terms.mttr_s), length_text(terms.mtbf_s)
     document.add_paragraph(
-        f"中断 {terms.outages} 次;平均恢复时间 MTTR {mttr};平均无故障时间 MTBF {mtbf};"
+        f"中断 {terms.outages} 次；平均恢复时间 MTTR {mttr}；平均无故障时间 MTBF {mtbf}；"
         f"最长一次 {length_text(terms.longest_s or None)}"
     )
 
@@ -166,14 +171,32 @@ def _rows(document: Document, rows: Sequence[Mapping[str, Any]]) -> None:
             ],
         )
     if len(rows) > ROWS_PRINTED:
-        document.add_paragraph(f"共 {len(rows)} 行,其余见工作簿。")
+        document.add_paragraph(f"共 {len(rows)} 行，其余见工作簿。")
+
+
+def _outages(document: Document, inputs: Inputs, rows: Collection[str]) -> None:
+    """Every outage that counts of the objects that are listed, by object."""
+    from govnet.sla.templatetags.sla import second  # noqa: PLC0415
+
+    listed = [each for each in figures(inputs) if str(each.scope) in rows]
+    found = [(each, outage) for each in listed for outage in each.outages if outage.counted_s]
+    if not found:
+        document.add_paragraph("没有计入的中断。")
+        return
+    table = _table(document, ["对象", "所属", "起止", "计入时长"], [5.0, 8.0, 9.4, 4.4])
+    for each, outage in found[:ROWS_PRINTED]:
+        span = f"{second(outage.start)} 至 {second(outage.end)}"
+        span += "（未恢复）" if outage.goes_on else ""
+        _fill(table, [each.name, each.about, span, length_text(outage.counted_s)])
+    if len(found) > ROWS_PRINTED:
+        document.add_paragraph(f"共 {len(found)} 次，其余见工作簿。")
 
 
 def _events(document: Document, inputs: Mapping[str, Any]) -> None:
     """Windows and exclusions; what was entered after the fact is said."""
     if not inputs["windows"] and not inputs["exclusions"]:
         return
-    document.add_heading("三、计划与剔除时段", level=1)
+    document.add_heading("四、计划与剔除时段", level=1)
     table = _table(document, ["类别", "对象", "起止", "事由", "备注"], [2.2, 6.0, 8.6, 6.0, 4.0])
     from govnet.sla.models import ExclusionReason  # noqa: PLC0415
     from govnet.sla.templatetags.sla import second  # noqa: PLC0415
@@ -186,14 +209,14 @@ def _events(document: Document, inputs: Mapping[str, Any]) -> None:
         reason = str(ExclusionReason(row["reason"]).label)
         note = f"证明 {row['proof'][:12]}"
         for a, b in row["spans"]:
-            text = f"{reason}:{row['explanation']}"
+            text = f"{reason}：{row['explanation']}"
             _fill(table, ["剔除", row["about"], f"{second(a)} 至 {second(b)}", text, note])
 
 
 def _amendment(document: Document, statement: Statement) -> None:
     document.add_heading("更正说明", level=1)
     if statement.reason:
-        document.add_paragraph(f"更正原因:{statement.reason}")
+        document.add_paragraph(f"更正原因：{statement.reason}")
     for reason in statements.reasons(statement):
         document.add_paragraph(reason)
     table = _table(
@@ -216,8 +239,8 @@ def _amendment(document: Document, statement: Statement) -> None:
 def _signatures(document: Document) -> None:
     document.add_paragraph()
     document.add_paragraph(
-        "运维单位(签章):                    运营商或承包单位(签章):"
-        "                    日期:      年    月    日"
+        "运维单位（签章）：                    运营商或承包单位（签章）："
+        "                    日期：      年    月    日"
     )
 
 

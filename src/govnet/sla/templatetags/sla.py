@@ -35,7 +35,7 @@ def availability(percent: Decimal | str | None) -> SafeString:
 def met_badge(met: bool | None) -> SafeString:  # a template's value
     """Whether what was owed was reached, by sign and word."""
     if met is None:
-        return format_html("—")
+        return SafeString("—")
     state, sign, word = ("up", "●", _("met")) if met else ("down", "✖", _("not met"))
     return format_html(
         '<span class="state state-{}"><span class="state-sign" aria-hidden="true">{}</span>'
