@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from clickhouse_connect.driver.client import Client
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from govnet.alarms import services as alarms
 from govnet.alarms.models import Alarm
+from govnet.config import Config
 from govnet.core.uploads import UploadError
 from govnet.monitor.models import Flip
 from govnet.operations import evidence, services
@@ -20,6 +22,7 @@ from govnet.operations.clocks import ClockState
 from govnet.operations.models import OrderEntry, OrderLimit, WorkOrder
 from govnet.operations.overdue import escalate
 from govnet.operations.services import OrderError, open_from_alarm, take
+from govnet.telemetry.client import TelemetryUnavailableError
 from tests.alarms.faults import NOON, fault, see
 from tests.operations.conftest import Desk
 
@@ -195,7 +198,14 @@ def test_an_ended_order_is_never_overdue(desk: Desk) -> None:
 # ---- Evidence -------------------------------------------------------------------------------
 
 
-def test_evidence_is_kept_once_and_says_what_the_store_did_not_tell(desk: Desk) -> None:
+def no_store(_config: Config) -> Client:
+    raise TelemetryUnavailableError("no store")
+
+
+def test_evidence_is_kept_once_and_says_what_the_store_did_not_tell(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "shared_client", no_store)
     target = desk.city.target_east
     now = timezone.now()
     Flip.objects.create(
@@ -205,6 +215,6 @@ def test_evidence_is_kept_once_and_says_what_the_store_did_not_tell(desk: Desk) 
     evidence.collect(order)
     pieces = {piece.kind: piece for piece in order.evidence.all()}
     assert pieces["flips"].content[-1]["to"] == "down"
-    assert "missing" in pieces  # no store runs in this test: said, not left out
+    assert "missing" in pieces  # said, not left out
     assert evidence.collect(order) == []
     assert len(pieces["flips"].digest) == 64
