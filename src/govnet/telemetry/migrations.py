@@ -80,8 +80,11 @@ def migrate(
     migration = _Migration(run, version)
     for family in families() if schema is None else schema:
         migration.family(family)
-    for done in migration.applied:
-        log.info("telemetry schema changed", object=done.object, action=done.action)
+    if not found:
+        log.info("telemetry schema created", objects=len(migration.applied), version=version)
+    else:
+        for done in migration.applied:
+            log.info("telemetry schema changed", object=done.object, action=done.action)
     return migration.applied
 
 
