@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import pytest
+from prometheus_client import REGISTRY
 
+from govnet.config import Config
+from govnet.engine.udp import Batch
+from govnet.runtime.receiver import Consumer, Intake, _Running
+from govnet.telemetry.writer import Writer
 from tests.running import until
 from tests.runtime.flow_site import (
     PER_DATAGRAM,
@@ -35,6 +42,23 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowSite]:
         time.sleep(2.5)  # the receiver looks at the revision every two seconds
         running.send([template()])
         yield running
+
+
+def test_what_finds_the_queue_full_is_counted_by_sender() -> None:
+    consumer = SimpleNamespace()
+    intake = Intake("lagging", lambda _: [], lambda *_: cast("Consumer", consumer))
+    running = _Running(intake, Config(receiver_queue_mib=4), cast("Writer", None))
+    for last, number in ((1, 2), (2, 3)):
+        sender = bytes(10) + b"\xff\xff" + bytes([10, 0, 0, last])
+        batch = Batch([bytes(9)] * number, [sender] * number, 0.0, 2**22)
+        running.queue.put(batch)
+    running.count(0)
+    assert dict(consumer.lost) == {
+        bytes(10) + b"\xff\xff\x0a\0\0" + bytes([n]): n + 1 for n in (1, 2)
+    }
+    read = REGISTRY.get_sample_value
+    labels = {"intake": "lagging", "sender": "10.0.0.2"}
+    assert read("govnet_receiver_lost_by_sender", labels) == 3
 
 
 def rolled_up(flows: FlowSite, table: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from govnet.telemetry import flow_queries
-from govnet.telemetry.schema import FLOW, INWARD, OUTWARD
+from govnet.telemetry.schema import FLOW, INTERFACE_SAMPLE, INWARD, OUTWARD
 from govnet.telemetry.writer import Writer
 
 ROWS = 3_000
@@ -158,12 +158,30 @@ def test_hosts_are_the_networks_own_end(client: Client, rows: dict[str, Any]) ->
     assert by_host == {f"::ffff:10.0.0.{host}": octets for (host,), octets in expected.items()}
 
 
-def test_interfaces_by_both_ends(client: Client, rows: dict[str, Any]) -> None:
-    found = flow_queries.flow_interfaces(client, START, END)
+def test_interfaces_are_told_by_flows_and_counted_by_snmp(
+    client: Client, writer: Writer, rows: dict[str, Any]
+) -> None:
+    minutes = np.arange(10, 60)  # of the first ten minutes SNMP knows nothing
+    polled: dict[str, Any] = {c.name: np.zeros(100, np.int64) for c in INTERFACE_SAMPLE.columns}
+    polled["ts"] = START.timestamp() + np.tile(minutes, 2) * 60 + 30.0
+    polled["device_id"][:], polled["if_index"] = 70, np.repeat([1, 2], 50)
+    polled["seconds"] = np.full(100, 60.0)
+    polled["in_octets"][:], polled["in_packets"][:], polled["out_octets"][:] = 1_018, 1, 500
+    writer.append("interface_sample", polled)
+    assert writer.flush(30)
+    assert writer.wait_inserted(60)
+    found = {c.if_index: c for c in flow_queries.interface_checks(client, {1: 70}, START, END)}
     into, out = summed(rows, "in_if"), summed(rows, "out_if")
-    assert {i.if_index: (i.in_octets, i.out_octets) for i in found} == {
-        n: (into[n,], out[n,]) for n in (1, 2, 3)
-    }
+    assert (found[3].into, found[3].out) == (
+        flow_queries.Octets(into[3,], None),
+        flow_queries.Octets(out[3,], None),
+    )
+    keep = rows["ts"] >= START.timestamp() + 600
+    into, out = summed(rows, "in_if", keep=keep), summed(rows, "out_if", keep=keep)
+    for interface in (1, 2):
+        assert found[interface].into == flow_queries.Octets(into[interface,], 50 * 1_000)
+        assert found[interface].out == flow_queries.Octets(out[interface,], 50 * 500)
+    assert not flow_queries.interface_checks(client, {2: 70}, START, END), "another exporter"
 
 
 @pytest.mark.parametrize("by", [["bytes; DROP TABLE flow"], ["unit_id"] * 4])

@@ -9,6 +9,7 @@ the queue full.
 from __future__ import annotations
 
 import ctypes
+import ipaddress
 import os
 import socket
 import struct
@@ -164,6 +165,12 @@ class BatchQueue:
     def waiting(self) -> int:
         """Octets that wait."""
         return self._bytes
+
+
+def address_text(address: bytes) -> str:
+    """A sender's 16 octets as people write the address."""
+    found = ipaddress.IPv6Address(address)
+    return str(found.ipv4_mapped or found)
 
 
 def open_socket(host: str, port: int, buffer_bytes: int) -> socket.socket:

@@ -28,14 +28,17 @@ class LogSourceTable(ObjectTable):
     messages = tables.Column(_("Messages"), accessor="counters__messages", attrs=NUMBER)
     traps = tables.Column(_("Traps"), accessor="counters__traps", attrs=NUMBER)
     refused = tables.Column(_("Refused"), accessor="counters__refused", attrs=NUMBER)
+    dropped = tables.Column(
+        _("Dropped because decoding lagged"), accessor="counters__queue_dropped", attrs=NUMBER
+    )
     found_charset = tables.Column(_("Character set"), accessor="told__charset")
     skew = tables.Column(_("Clock skew"), accessor="told__skew_s", attrs=NUMBER)
 
     class Meta(ObjectTable.Meta):
         model = models.LogSource
         fields = (
-            "address", "name", "device", "messages", "traps", "refused", "found_charset", "skew",
-            "silent_after_h", "silent", "last_seen", "notes",
+            "address", "name", "device", "messages", "traps", "refused", "dropped", "found_charset",
+            "skew", "silent_after_h", "silent", "last_seen", "notes",
         )  # fmt: skip
 
     default_columns = (

@@ -6,10 +6,10 @@ that a database that is away stops neither.
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from govnet.config import Config
 from govnet.engine.flow import memory
 from govnet.engine.flow.decoder import SFLOW, Decoder
 from govnet.engine.flow.exporters import Domain, Exporter
-from govnet.engine.udp import Batch
+from govnet.engine.udp import Batch, address_text
 from govnet.monitor.services import revision
 from govnet.runtime.health import PerMinute
 from govnet.runtime.journal import DATABASE_ERRORS
@@ -74,6 +74,7 @@ class FlowConsumer:
         self._ids: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._link = _DatabaseLink(config.data_dir)
         self.records = PerMinute()
+        self.lost: Mapping[bytes, int] = {}
         known = memory.load(self._decoder, self._templates, time.time())
         log.info("flow templates known from before", templates=known)
 
@@ -136,13 +137,13 @@ class FlowConsumer:
         """Row ids by the decoder's numbers; 0 until the database has answered."""
         numbers = self._decoder.exporters.numbers
         if len(self._ids) != numbers or self._link.ids_changed:
-            self._link.want({_text(e.address) for e in self._decoder.exporters})
+            self._link.want({address_text(e.address) for e in self._decoder.exporters})
             self._wait_for_rows()
             known = self._link.ids
             self._link.ids_changed = False
             self._ids = np.zeros(numbers, np.uint32)
             for exporter in self._decoder.exporters:
-                self._ids[exporter.number] = known.get(_text(exporter.address), 0)
+                self._ids[exporter.number] = known.get(address_text(exporter.address), 0)
         return self._ids
 
     def _wait_for_rows(self) -> None:
@@ -168,15 +169,19 @@ class FlowConsumer:
 
     def _report(self) -> None:
         exporters = list(self._decoder.exporters)
-        self._link.want({_text(exporter.address) for exporter in exporters})
+        self._link.want({address_text(exporter.address) for exporter in exporters})
         known = self._link.ids
         self._link.report(
             [
-                ExporterReport(known[text], e.last_seen, _told(e), dict(e.counters))
+                ExporterReport(known[text], e.last_seen, _told(e), self._counters(e))
                 for e in exporters
-                if (text := _text(e.address)) in known and e.last_seen
+                if (text := address_text(e.address)) in known and e.last_seen
             ]
         )
+
+    def _counters(self, exporter: Exporter) -> dict[str, int]:
+        lost = self.lost.get(exporter.address, 0)
+        return {**exporter.counters, **({"queue_dropped": lost} if lost else {})}
 
     def counters(self) -> dict[str, float]:
         """For the health page."""
@@ -265,11 +270,6 @@ class _DatabaseLink:
             return
         self.enricher = Enricher(services.load_ledger(self._data_dir))
         self._revision, self._read_at = present, time.monotonic()
-
-
-def _text(address: bytes) -> str:
-    found = ipaddress.IPv6Address(address)
-    return str(found.ipv4_mapped or found)
 
 
 def _told(exporter: Exporter) -> dict[str, Any]:

@@ -6,13 +6,13 @@ that a database that is away stops neither.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import secrets
 import ssl
 import threading
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ from govnet.engine.snmp.usm import RESPONSE, Usm, UsmError
 from govnet.engine.snmp.vendors import load_catalog
 from govnet.engine.syslog.dialects import Event
 from govnet.engine.syslog.message import Message, parse
-from govnet.engine.udp import Batch
+from govnet.engine.udp import Batch, address_text
 from govnet.inventory.interface_names import canonical
 from govnet.logs import services
 from govnet.logs.services import Directory, Source, SourceReport
@@ -121,6 +121,7 @@ class LogConsumer:
         self._waited_at = -BETWEEN_WAITS_S
         self._lost: Counter[str] = Counter()
         self.messages = PerMinute()
+        self.lost: Mapping[bytes, int] = {}
 
     def start(self) -> None:
         """Read the ledger and begin to follow it."""
@@ -151,7 +152,7 @@ class LogConsumer:
 
     def _follow(self, batch: Batch) -> Directory:
         known = self._link.directory.sources
-        missing = {t for a in set(batch.addresses) if (t := _text(a)) not in known}
+        missing = {t for a in set(batch.addresses) if (t := address_text(a)) not in known}
         if missing and self._link.want(missing):
             now = time.monotonic()
             if now - self._waited_at >= BETWEEN_WAITS_S:  # a new sender's first should know it
@@ -165,7 +166,7 @@ class LogConsumer:
     def _sender(self, address: bytes, received: float) -> _Sender:
         sender = self._senders.get(address)
         if sender is None:
-            sender = self._senders[address] = _Sender(_text(address))
+            sender = self._senders[address] = _Sender(address_text(address))
             if len(self._senders) > MAX_SENDERS:
                 self._senders.popitem(last=False)
         sender.last_seen = received
@@ -298,11 +299,15 @@ class LogConsumer:
         known = self._link.directory.sources
         self._link.report(
             [
-                SourceReport(known[s.text].pk, s.last_seen, dict(s.told), dict(s.counters))
-                for s in self._senders.values()
+                SourceReport(known[s.text].pk, s.last_seen, dict(s.told), self._counted(address, s))
+                for address, s in self._senders.items()
                 if s.text in known
             ]
         )
+
+    def _counted(self, address: bytes, sender: _Sender) -> dict[str, int]:
+        lost = self.lost.get(address, 0)
+        return {**sender.counters, **({"queue_dropped": lost} if lost else {})}
 
     def close(self) -> None:
         """Write the rest."""
@@ -389,11 +394,6 @@ class _DatabaseLink:
             close_old_connections()
         except Exception:  # the boundary of this thread: it must not end while messages come in
             log.exception("following the ledger failed unexpectedly")
-
-
-def _text(address: bytes) -> str:
-    found = ipaddress.IPv6Address(address)
-    return str(found.ipv4_mapped or found)
 
 
 def _engine_identity(path: Path) -> tuple[bytes, int]:

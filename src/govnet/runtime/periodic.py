@@ -23,6 +23,7 @@ MINUTE_S: Final = 60.0
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
 SILENCE_S: Final = 300.0
+CHECK_FLOWS_S: Final = 600.0
 FIRST_AFTER_S: Final = 60.0
 """Not at once: a start has better things to do, and a restart loop must not repeat them."""
 
@@ -61,6 +62,26 @@ def _report_silence() -> int:
     return len(changes)
 
 
+def _check_flows() -> int:
+    """Exporters whose flows do not agree with SNMP, or agree again."""
+    from govnet.alarms.services import report_event
+    from govnet.telemetry.client import TelemetryUnavailableError
+    from govnet.traffic.truth import told, truth_changes
+
+    try:
+        changes = truth_changes()
+    except TelemetryUnavailableError:  # has its own alarm
+        return 0
+    for exporter, side in changes:
+        assert exporter.device is not None
+        evidence = {"text": told(exporter, side)}
+        raised = not side.agrees
+        report_event(
+            "flow_untrue", exporter.device, raised=raised, source="flow", evidence=evidence
+        )
+    return len(changes)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Something to do every ``every_s`` seconds."""
@@ -75,6 +96,7 @@ JOBS: Final = (
     Job("prune_tasks", DAY_S, lambda: call_command("prune_db_task_results", min_age_days=90)),
     Job("forget_import_files", DAY_S, forget_old_files),
     Job("report_silence", SILENCE_S, _report_silence),
+    Job("check_flows", CHECK_FLOWS_S, _check_flows),
     Job("issue_statements", HOUR_S, _issue_statements),
     Job("escalate_overdue_orders", MINUTE_S, _escalate_overdue),
     Job("sweep_neighbours", MINUTE_S, _sweep),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -18,7 +18,7 @@ from prometheus_client import Counter, Gauge
 
 from govnet.config import Config
 from govnet.engine.streams import StreamReader, open_stream_socket
-from govnet.engine.udp import Batch, BatchQueue, SocketReader, open_socket
+from govnet.engine.udp import Batch, BatchQueue, SocketReader, address_text, open_socket
 from govnet.runtime.collector import calm_collector
 from govnet.runtime.flows import FlowConsumer
 from govnet.runtime.health import Condition, PerMinute, serving_health
@@ -37,11 +37,22 @@ STOP_WRITER_S: Final = 1.0
 
 RECEIVED = Counter("govnet_receiver_datagrams_total", "Datagrams received", ["intake"])
 DROPPED = Counter("govnet_receiver_dropped_total", "Datagrams dropped", ["intake", "by"])
+LOST_BY_SENDER = Gauge(
+    "govnet_receiver_lost_by_sender",
+    "Datagrams of a sender dropped because decoding lagged, since the start",
+    ["intake", "sender"],
+)
 WAITING = Gauge("govnet_receiver_waiting_bytes", "Octets that wait for decoding", ["intake"])
 
 
 class Consumer(Protocol):
-    """Decodes what one intake receives; all but ``counters`` is called in one thread."""
+    """Decodes what one intake receives; all but ``counters`` is called in one thread.
+
+    Attributes:
+        lost: datagrams of each sender that found the queue full, kept up to date by others.
+    """
+
+    lost: Mapping[bytes, int]
 
     def start(self) -> None:
         """Called once, before the first batch."""
@@ -116,6 +127,7 @@ class _Running:
         self.rate = PerMinute()
         self.queue = BatchQueue(config.receiver_queue_mib * 2**20)
         self.consumer = intake.consumer(config, writer)
+        self.consumer.lost = self.queue.losers
         self.readers = self._open(config)
         self._told_dropped = 0
         name = f"decode-{intake.name}"
@@ -177,6 +189,8 @@ class _Running:
         DROPPED.labels(name, "kernel").inc(lost)
         DROPPED.labels(name, "queue").inc(self.queue.dropped - self._told_dropped)
         self._told_dropped = self.queue.dropped
+        for sender, losses in self.queue.losers.copy().items():
+            LOST_BY_SENDER.labels(name, address_text(sender)).set(losses)
         RECEIVED.labels(name).inc(received - received_before)
         self.rate.add(received - received_before)
         WAITING.labels(name).set(self.queue.waiting)

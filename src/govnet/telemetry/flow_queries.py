@@ -23,13 +23,23 @@ from govnet.telemetry.queries import (
     PERIOD,
     Floats,
     Grid,
+    Matrix,
     Plan,
     ask_rows,
+    matrix,
     nearest_rank_95,
     plan_at,
     plan_for,
 )
-from govnet.telemetry.schema import FLOW, FLOW_HOST, FLOW_INTERFACE, INWARD, OUTWARD, TRANSIT
+from govnet.telemetry.schema import (
+    FLOW,
+    FLOW_HOST,
+    FLOW_INTERFACE,
+    INTERFACE_SAMPLE,
+    INWARD,
+    OUTWARD,
+    TRANSIT,
+)
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -89,13 +99,26 @@ class FlowSeries:
 
 
 @dataclass(frozen=True)
-class InterfaceOctets:
-    """What flows say passed an exporter's interface."""
+class Octets:
+    """Octets of IP packets in one direction of an interface.
+
+    Attributes:
+        flows: told by flows, scaled by sampling.
+        counted: by the interface's counters over SNMP; None where these were not polled.
+    """
+
+    flows: float
+    counted: float | None
+
+
+@dataclass(frozen=True)
+class InterfaceCheck:
+    """What passed one interface of an exporter, told twice."""
 
     exporter_id: int
     if_index: int
-    in_octets: int
-    out_octets: int
+    into: Octets
+    out: Octets
 
 
 @dataclass(frozen=True)
@@ -331,21 +354,92 @@ def flow_hosts(
     return [FlowTotal(tuple(row[:-3]), *(int(str(value)) for value in row[-3:])) for row in rows]
 
 
-def flow_interfaces(client: Client, start: datetime, end: datetime) -> list[InterfaceOctets]:
-    """Octets into and out of every exporter's interfaces, to compare with SNMP's counters."""
-    plan = plan_for(FLOW_INTERFACE, start, end, 200)
-    sql = (
-        "SELECT exporter_id, interface, sum(i) AS into, sum(o) AS out FROM ("
-        f" SELECT exporter_id, in_if AS interface, octets AS i, toUInt64(0) AS o FROM {plan.table}"
-        f" WHERE {PERIOD} UNION ALL SELECT exporter_id, out_if, toUInt64(0), octets"
-        f" FROM {plan.table} WHERE {PERIOD})"
-        " WHERE exporter_id > 0 AND interface > 0 GROUP BY exporter_id, interface"
-        " ORDER BY exporter_id, interface LIMIT 10000"
+def interface_checks(
+    client: Client, devices: Mapping[int, int], start: datetime, end: datetime
+) -> list[InterfaceCheck]:
+    """What flows and SNMP say of the same interfaces; only five minutes that both told of count.
+
+    Args:
+        client: the store.
+        devices: the device of each exporter asked about, by exporter id.
+        start: begin of the period, with a time zone; widened to five minutes.
+        end: its end, exclusive.
+    """
+    if not devices:
+        return []
+    plan = plan_at(FLOW_INTERFACE, 300, start, end)
+    told = _told_by_flows(client, plan, sorted(devices))
+    counted = matrix(
+        client, INTERFACE_SAMPLE, _COUNTED, sorted({*devices.values()}), start, end, plan.bucket_s
     )
+    heard: dict[int, npt.NDArray[np.bool_]] = {}
+    for (exporter, _interface), octets in told.items():
+        heard.setdefault(exporter, np.zeros(octets.shape[1], np.bool_))[octets.any(axis=0)] = True
     return [
-        InterfaceOctets(*(int(str(value)) for value in row))
-        for row in ask_rows(client, sql, plan.parameters())
-    ]
+        _checked(exporter, interface, octets, _ip_octets(counted, (devices[exporter], interface)),
+                 heard[exporter])
+        for (exporter, interface), octets in sorted(told.items())
+        if interface
+    ]  # fmt: skip
+
+
+_COUNTED: Final = (
+    "in_octets_total", "out_octets_total", "in_packets_total", "out_packets_total", "seconds_total",
+)  # fmt: skip
+_FRAMING: Final = 18
+"""Octets of an Ethernet header and checksum: interface counters have them, flows do not."""
+
+_MEASURED: Final = 0.5
+"""The least share of five minutes that must have been polled to stand for all of it."""
+
+
+def _told_by_flows(
+    client: Client, plan: Plan, exporters: Sequence[int]
+) -> dict[tuple[int, int], Floats]:
+    """Octets in and out (rows) by five minutes (columns) of each exporter and interface."""
+    chosen = f"FROM {plan.table} WHERE exporter_id IN {{exporters:Array(UInt32)}} AND {PERIOD}"
+    sql = (
+        f"SELECT exporter_id, interface, {BUCKET}, sum(i), sum(o) FROM ("
+        f"SELECT exporter_id, ts, in_if AS interface, octets AS i, toUInt64(0) AS o {chosen}"
+        f" UNION ALL SELECT exporter_id, ts, out_if, toUInt64(0), octets {chosen})"
+        " GROUP BY exporter_id, interface, bucket LIMIT 200000"
+    )
+    told: dict[tuple[int, int], Floats] = {}
+    for row in ask_rows(client, sql, {**plan.parameters(), "exporters": exporters}):
+        exporter, interface, bucket, into, out = (int(str(value)) for value in row)
+        empty = np.zeros((2, len(plan.grid.times)))
+        told.setdefault((exporter, interface), empty)[:, plan.place(bucket)] = into, out
+    return told
+
+
+def _ip_octets(counted: Matrix, interface: tuple[int, int]) -> Floats | None:
+    """What SNMP counted, in and out (rows) by bucket; NaN where too little was polled."""
+    row = counted.rows.get(interface)
+    if row is None:
+        return None
+    one = {name: counted.columns[name][row] for name in _COUNTED}
+    polled = one["seconds_total"] / counted.grid.bucket_s
+    scale = np.where(polled >= _MEASURED, 1 / np.maximum(polled, _MEASURED), np.nan)
+    return np.array([
+        (one[f"{way}_octets_total"] - _FRAMING * one[f"{way}_packets_total"]) * scale
+        for way in ("in", "out")
+    ])  # fmt: skip
+
+
+def _checked(
+    exporter: int,
+    interface: int,
+    octets: Floats,
+    counted: Floats | None,
+    heard: npt.NDArray[np.bool_],
+) -> InterfaceCheck:
+    both = heard if counted is None else heard & ~np.isnan(counted).any(axis=0)
+    if counted is None or not both.any():
+        into, out = octets[:, heard].sum(axis=1).tolist()
+        return InterfaceCheck(exporter, interface, Octets(into, None), Octets(out, None))
+    ways = zip(octets[:, both].sum(axis=1), counted[:, both].sum(axis=1), strict=True)
+    into, out = (Octets(float(flows), float(snmp)) for flows, snmp in ways)
+    return InterfaceCheck(exporter, interface, into, out)
 
 
 def _plan(by: Sequence[str], start: datetime, end: datetime, where: Where, max_points: int) -> Plan:

@@ -31,4 +31,4 @@ class FlowExporterFilter(ObjectFilterSet):
 
     class Meta:
         model = models.FlowExporter
-        fields = ("device",)
+        fields = ("device", "untrue")

@@ -78,6 +78,7 @@ class FlowExporter(LedgerModel):
     Attributes:
         told: what it said last: protocols, templates, sampling, sequence gaps.
         counters: datagrams, records and what was lost, since the receiver started.
+        untrue: its octets are not those that SNMP counts on its interfaces (``truth``).
     """
 
     region_lookups: ClassVar[tuple[str, ...]] = ("device__region",)
@@ -104,6 +105,7 @@ class FlowExporter(LedgerModel):
     last_seen = models.DateTimeField(_("last received"), null=True, blank=True, editable=False)
     told = models.JSONField(_("told"), default=dict, blank=True, editable=False)
     counters = models.JSONField(_("counters"), default=dict, blank=True, editable=False)
+    untrue = models.BooleanField(_("disagrees with SNMP"), default=False, editable=False)
 
     objects = RestrictedQuerySet["FlowExporter"].as_manager()
 

@@ -7,6 +7,7 @@ from govnet.core.naturalkeys import NaturalKey
 from govnet.core.registry import Resource, register
 from govnet.traffic import filters, forms, models, tables
 from govnet.traffic.told import exporter_panel
+from govnet.traffic.truth import truth_panel
 
 
 def address_block_resource() -> Resource:
@@ -51,4 +52,7 @@ def register_all() -> None:
         register(resource)
     panels.register(
         models.FlowExporter, template="traffic/exporter.html", context=exporter_panel, order=10
+    )
+    panels.register(
+        models.FlowExporter, template="traffic/truth.html", context=truth_panel, order=9
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from govnet.core.tables import LinkColumn, ObjectTable
 from govnet.traffic import models
 
+LOSSES = ("malformed", "no_template", "missing", "queue_dropped")
 NUMBER: dict[str, dict[str, str]] = {"td": {"class": "num"}, "th": {"class": "num"}}
 
 
@@ -38,9 +39,16 @@ class FlowExporterTable(ObjectTable):
 
     class Meta(ObjectTable.Meta):
         model = models.FlowExporter
-        fields = ("address", "name", "device", "sampling", "records", "lost", "last_seen", "notes")
+        fields = (
+            "address", "name", "device", "sampling", "records", "lost", "untrue", "last_seen",
+            "notes",
+        )  # fmt: skip
 
-    default_columns = ("address", "name", "device", "records", "lost", "last_seen")
+    default_columns = ("address", "name", "device", "records", "lost", "untrue", "last_seen")
+
+    def render_untrue(self, value: bool) -> str:  # a column's value
+        """A sign and a word; what was never compared is no sign of truth."""
+        return f"▲ {_('disagrees')}" if value else "—"
 
     def render_records(self, value: int) -> str:
         """With separators."""
@@ -48,5 +56,5 @@ class FlowExporterTable(ObjectTable):
 
     def render_lost(self, value: dict[str, Any]) -> str:
         """Everything that could not be taken, in the units of its kind."""
-        lost = sum(value.get(name, 0) for name in ("malformed", "no_template", "missing"))
+        lost = sum(value.get(name, 0) for name in LOSSES)
         return number_format(lost, force_grouping=True)
