@@ -94,6 +94,7 @@ class ObjectKind(models.TextChoices):
     PORT = "port", _("port")
     CIRCUIT = "circuit", _("circuit")
     TARGET = "target", _("target")
+    CONTRACT = "contract", _("contract")
 
 
 class EntryKind(models.TextChoices):

@@ -116,12 +116,17 @@ def _circuit(row: Circuit) -> Subject:
     )
 
 
-_SUBJECTS: Final[Mapping[ObjectKind, Callable[[], list[Subject]]]] = {
+_SUBJECTS: Final[dict[ObjectKind, Callable[[], list[Subject]]]] = {
     ObjectKind.TARGET: _targets,
     ObjectKind.DEVICE: _devices,
     ObjectKind.PORT: _ports,
     ObjectKind.CIRCUIT: _circuits,
 }
+
+
+def register(kind: ObjectKind, find: Callable[[], list[Subject]]) -> None:
+    """Let rules look at objects of an app above; call it in ``AppConfig.ready``."""
+    _SUBJECTS[kind] = find
 
 
 # What was measured

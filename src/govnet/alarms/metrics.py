@@ -47,6 +47,7 @@ _ALL: Final = (
     Metric("in_rate", _("Received"), "Mbps", ObjectKind.CIRCUIT),
     Metric("out_rate", _("Sent"), "Mbps", ObjectKind.CIRCUIT),
     Metric("contract_days", _("Days to the contract's end"), "d", ObjectKind.CIRCUIT, True),
+    Metric("term_days", _("Days to the contract's end"), "d", ObjectKind.CONTRACT, True),
     Metric("errors", _("Errors"), "/s", ObjectKind.PORT),
     Metric("discards", _("Discards"), "/s", ObjectKind.PORT),
 )

@@ -297,7 +297,7 @@ class Rule(LedgerModel):
         except ConditionError as error:
             raise ValidationError({"condition": str(error)}) from error
         if dated != {self.source == RuleSource.EXPIRY}:
-            message = _("Dates (certificate_days, contract_days) belong to rules on expiry only.")
+            message = _("Dates (days until an end) belong to rules on expiry only.")
             raise ValidationError({"condition": message})
 
     def get_absolute_url(self) -> str:

@@ -53,7 +53,7 @@ class Ref(NamedTuple):
 
 PLATFORM: Final = Ref(ObjectKind.PLATFORM.value, 0)
 
-MODELS: Final[Mapping[str, type[Model]]] = {
+MODELS: Final[dict[str, type[Model]]] = {
     ObjectKind.REGION.value: Region,
     ObjectKind.UNIT.value: Unit,
     ObjectKind.ACCESS_POINT.value: AccessPoint,
@@ -169,7 +169,7 @@ class _Paths:
         return tuple(Ref(kind, pk) for kind, pk in pairs if pk is not None)
 
 
-_PATHS: Final[Mapping[str, _Paths]] = {
+_PATHS: Final[dict[str, _Paths]] = {
     "unit": _Paths(("name",), ("region_id",), ("region",)),
     "access_point": _Paths(("name",), ("unit_id",), ("unit",)),
     "device": _Paths(("name",), ("access_point_id", "region_id"), ("access_point", "region")),
@@ -181,6 +181,22 @@ _PATHS: Final[Mapping[str, _Paths]] = {
         ("device", "access_point", "unit", "region"),
     ),
 }
+
+
+def register(
+    kind: ObjectKind, model: type[Model], name: Sequence[str], owners: Mapping[str, str]
+) -> None:
+    """Let alarms be about a model of an app above; call it in ``AppConfig.ready``.
+
+    Args:
+        kind: what its alarms are about.
+        model: its model.
+        name: the fields that name an object, the first a text.
+        owners: the field that holds the id of each thing that it belongs to, by the kind of that,
+            nearest first.
+    """
+    MODELS[kind.value], _KINDS[model] = model, kind
+    _PATHS[kind.value] = _Paths(tuple(name), tuple(owners.values()), tuple(owners))
 
 
 def find(ref: Ref) -> Any:  # any of MODELS

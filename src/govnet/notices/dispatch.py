@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from govnet.alarms import services as alarms
 from govnet.alarms.choices import RANK, NoticeKind
-from govnet.alarms.models import Alarm, NoticeEvent
+from govnet.alarms.models import Alarm, NoticeEvent, RuleSource
 from govnet.inventory.models import Region
 from govnet.notices.choices import DeliveryState
 from govnet.notices.models import Delivery, Policy, Step
@@ -59,8 +59,16 @@ def _handle(event: NoticeEvent, policies: Iterable[Policy]) -> None:
         return
     reason = str(NoticeKind(event.kind).label)
     _waiting(event.alarm).update(state=DeliveryState.DROPPED, reason=reason)
-    if event.kind == NoticeKind.CLEARED:
+    if event.kind == NoticeKind.CLEARED and not is_reminder(event.alarm):
         _tell_the_end(event)
+
+
+def is_reminder(alarm: Alarm) -> bool:
+    """True for what only a date brings about: each horizon is told once, and its end is not news.
+
+    What ends such an alarm is the next horizon, or a renewal that its own people entered.
+    """
+    return alarm.rule is not None and alarm.rule.source == RuleSource.EXPIRY
 
 
 def _waiting(alarm: Alarm) -> QuerySet[Delivery]:
@@ -132,6 +140,8 @@ def repeat(delivery: Delivery) -> None:
     """Tell again later, as the step says, while nobody has acknowledged."""
     step = delivery.step
     if step is None or not step.repeat_min or delivery.kind not in TELLING:
+        return
+    if is_reminder(delivery.alarm):
         return
     told = Delivery.objects.filter(alarm=delivery.alarm, step=step, kind__in=TELLING).count()
     if told > REPEATS:

@@ -16,6 +16,7 @@ class ProjectsConfig(AppConfig):
             audit,
             due,
             panels,
+            reminders,
             resources,
             service_levels,
             work_orders,
@@ -27,3 +28,4 @@ class ProjectsConfig(AppConfig):
         due.register_all()
         service_levels.register_all()
         work_orders.register()
+        reminders.register()
