@@ -39,7 +39,7 @@ format: setup-dev ## Let ruff format and fix
 
 bench: setup-dev ## Measure beside the reference programs and print the ratios
 	@scripts/install-packages.sh bench
-	@$(RUN) python -m benchmarks
+	@$(RUN) python -m benchmarks --write docs/reference/benchmarks.md
 
 up: setup ## Run GovNet itself, without demo data
 	@exec $(RUN) govnet up

@@ -1,33 +1,37 @@
 """Every benchmark, one after the other, and a summary: ``make bench``.
 
 Each is a module of its own that prints its table, stores its figures under ``benchmarks/out``
-and ends with 0 when every target was met. Arguments choose some: ``python -m benchmarks idle``.
+and ends with 0 when every target was met. Arguments choose some: ``python -m benchmarks idle``;
+``--write docs/reference/benchmarks.md`` renews their sections of that page.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.figures import section, stored_figures, write_page
 
 ALL = (
     "icmp",
     "snmp",
     "telemetry",
     "flows",
+    "syslog",
     "pages",
+    "alarms",
     "audit",
     "availability",
+    "sla",
     "topology",
+    "twin",
     "idle",
 )
-OUT = Path(__file__).parent / "out"
-VERDICTS = frozenset({"PASS", "FAIL", "NOT MEASURED"})
 
 
 @dataclass(frozen=True)
@@ -52,45 +56,28 @@ def run(name: str) -> Run:
     return Run(name, done.returncode, time.monotonic() - started)
 
 
-def stored_verdicts(name: str, since: float) -> list[str]:
-    """Every judged figure that this run stored, one line each."""
-    path = OUT / f"{name}.json"
-    if not path.exists() or path.stat().st_mtime < since:
-        return []
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return [f"    {line}" for line in judged(stored)]
-
-
-def judged(stored: object) -> Iterator[str]:
-    """Walk a stored result for what carries a verdict."""
-    if isinstance(stored, list):
-        for item in stored:
-            yield from judged(item)
-    elif isinstance(stored, dict) and stored.get("verdict") in VERDICTS:
-        text = str(stored.get("text") or stored.get("name"))
-        if isinstance(stored.get("value"), float) and stored.get("limit") is not None:
-            text += f": {stored['value']:.3f} (target <= {stored['limit']:g})"
-        yield f"{stored['verdict']:<13} {text}"
-    elif isinstance(stored, dict):
-        for item in stored.values():
-            yield from judged(item)
-
-
-def main(names: list[str]) -> int:
-    unknown = set(names) - set(ALL)
-    if unknown:
-        print(f"No such benchmark: {', '.join(sorted(unknown))}. There are: {', '.join(ALL)}.")
-        return 2
-    since = time.time()
-    wanted = names or [n for n in ALL if importlib.util.find_spec(f"benchmarks.{n}")]
-    runs = [run(name) for name in wanted]
+def main() -> int:
+    there = [name for name in ALL if importlib.util.find_spec(f"benchmarks.{name}")]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*there, []], help="some; all by default")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="renew a page of figures")
+    options = parser.parse_args()
+    since, sections = time.time(), {}
+    runs = []
+    for name in options.names or there:
+        done = run(name)
+        runs.append(done)
+        figures = stored_figures(name, since)
+        sections[name] = section(name, done.code, done.seconds, figures)
+        if options.write:  # at once: what comes next may take an hour
+            write_page(options.write, sections, ALL)
     print("\n=== summary")
     for done in runs:
         print(f"{done.verdict}  {done.name:12} {done.seconds:7.0f} s")
-        for line in stored_verdicts(done.name, since):
-            print(line)
+        for figure in stored_figures(done.name, since):
+            print(f"    {figure.line}")
     return int(any(done.code for done in runs))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
