@@ -14,6 +14,10 @@ from govnet.lab.description import INSIDE, End, Node, Role
 
 DIRECTORY: Final = "/usr/lib/frr"
 DEAD_S: Final = 4
+WHOLE_ROUTES: Final = "no zebra nexthop kernel enable"
+"""Routes with their next hops in them. Where a carrier goes while zebra makes next hop objects, it
+takes them for made, and a route of two ways is missing from then on (FRR issue 14481)."""
+
 ASIDE_COST: Final = 1000
 """The operations room has two ways in and is none through."""
 
@@ -26,7 +30,7 @@ def daemons(room: Room) -> Iterator[Daemon]:
     room.write("frr/vtysh.conf", "")
     room.write("snmp/frr.conf", f"agentXSocket {AGENTX}\n")
     room.give("frr", "frr")
-    parts = {"zebra": _common(room)[:2]}
+    parts = {"zebra": [*_common(room)[:2], WHOLE_ROUTES]}
     if node.role in INSIDE:
         parts |= {"ospfd": _ospf(room), "ospf6d": _ospf6(room)}
     if node.asn is not None:
