@@ -21,6 +21,7 @@ import dns.exception
 import dns.message
 import dns.query
 
+from govnet.engine.throughput import PORT as IPERF3_PORT
 from govnet.lab import kernel
 from govnet.lab.daemons.base import IPFIX_PORT, NETFLOW_PORT, SYSLOG_PORT, TRAP_PORT
 from govnet.lab.daemons.flows import EXPORTERS
@@ -211,7 +212,7 @@ def _services(twin: Twin) -> Iterator[Finding]:
         "HTTPS": ("portal", lambda host: _https(host, authority)),
         "SIP OPTIONS": ("phones", _sip),
         "DNS": ("resolver", lambda host: _dns(host, twin)),
-        "iperf3": ("noc", lambda host: _tcp(host, 5201)),
+        "iperf3": ("noc", _iperf3),
     }
     with kernel.inside(twin.namespace("noc")):
         for what, (node, test) in tests.items():
@@ -256,9 +257,16 @@ def _https(host: str, authority: str) -> bool:
     return " 200 " in answer.splitlines()[0] and SITE in answer
 
 
-def _tcp(host: str, port: int) -> bool:
-    with socket.create_connection((host, port), WAIT_S):
-        return True
+def _iperf3(host: str) -> bool:
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            with socket.create_connection((host, IPERF3_PORT), WAIT_S):
+                return True
+        except ConnectionRefusedError:  # it listens anew after each visitor
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _sip(host: str) -> bool:
