@@ -21,7 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """A twin of 40 units with GovNet inside; who breaks something heals it."""
+    """A twin of 40 units with GovNet inside; who breaks something heals it.
+
+    Files run in the order of their names: what needs the city as it was built comes first.
+    """
     require_twin()
     with a_city(tmp_path_factory.mktemp("twin"), f"e{os.getpid()}", UNITS) as found:
         yield found

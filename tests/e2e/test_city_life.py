@@ -60,6 +60,20 @@ def test_every_protocol_of_every_node_answers(city: City) -> None:
     assert "✖" not in done.stdout
 
 
+def test_flows_logs_and_traps_of_the_twins_devices_arrive(city: City) -> None:
+    """The check before made devices send them."""
+    chinese = "SELECT count() FROM log_message WHERE text LIKE '%设备日志%'"
+    channels = "SELECT DISTINCT channel FROM log_message"
+    flows = "SELECT count() FROM flow"
+
+    def arrived() -> bool:
+        ways = {way for (way,) in city.govnet.sql(channels)}
+        counts = [city.govnet.sql(query)[0][0] for query in (flows, chinese)]
+        return ways >= {"udp", "trap"} and all(counts)
+
+    until(arrived, 30, "flows, messages in GB18030, traps", city.explain)
+
+
 def test_a_dead_daemon_is_found_and_named(city: City) -> None:
     (pid,) = city.twin.processes()["resolver"]["dnsmasq"]
     os.kill(pid, signal.SIGKILL)

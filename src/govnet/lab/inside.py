@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 from zlib import crc32
 
 from govnet.config import Config
 from govnet.lab import kernel
+from govnet.lab.daemons.base import SYSLOG_PORT, TRAP_PORT
 from govnet.lab.description import Description
 from govnet.lab.relay import Relay
 from govnet.lab.twin import Twin, remove
 from govnet.runtime.supervisor import Program, check_ports, supervise
+
+RECEIVED: Final = {
+    "GOVNET_RECEIVER_HOSTS": '["0.0.0.0", "::"]',
+    "GOVNET_SYSLOG_PORTS": f"[{SYSLOG_PORT}]",
+    "GOVNET_TRAP_PORTS": f"[{TRAP_PORT}]",
+}
+"""Where the twin's devices send their flows, logs and traps; nobody else is in its namespaces."""
 
 
 def run_inside(
@@ -45,6 +55,8 @@ def run_inside(
     with kernel.inside(twin.namespace("noc")):
         kernel.see_instead({seen: path for seen, path in views.items() if Path(seen).is_file()})
         relay.start()
+        for name, value in RECEIVED.items():
+            os.environ.setdefault(name, value)
         programs = (Program("director", director),)
         asyncio.run(supervise(config, programs, prepare, ready))
 

@@ -82,7 +82,7 @@ def _state(request: HttpRequest, twin: Twin, person: User) -> dict[str, Any]:
     everything = request.GET.get("show") == "all"
     shown = rows if everything else [row for row in rows if row.is_remarkable]
     return {
-        "faults": [(f, words.kind_word(f.kind), _moment(f.since)) for f in faults.active(twin)],
+        "faults": [_told(fault) for fault in faults.active(twin)],
         "page": Paginator(shown, PAGE).get_page(request.GET.get("page")),
         "everything": everything,
         "number": len(rows),
@@ -93,8 +93,9 @@ def _state(request: HttpRequest, twin: Twin, person: User) -> dict[str, Any]:
     }
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _told(fault: faults.Fault) -> tuple[faults.Fault, str, list[str], datetime]:
+    options = [words.option_words(name, value) for name, value in fault.options.items()]
+    return fault, words.kind_word(fault.kind), options, datetime.fromtimestamp(fault.since, UTC)
 
 
 def _titles(twin: Twin, truth: Truth) -> list[str]:

@@ -76,3 +76,8 @@ def kind_word(kind: str) -> str:
     if kind == "all":
         return str(_("all"))
     return str(KINDS[kind][0]) if kind in KINDS else kind
+
+
+def option_words(name: str, value: object) -> str:
+    """An option of a fault and its value, for people."""
+    return f"{OPTIONS.get(name, name)} {CHOICES.get(str(value), value)}"
