@@ -105,6 +105,61 @@ def test_a_notice_waits_for_news_of_what_stands_above(net: Net, correlator: Corr
     assert told() == ["raised e1接入点"]
 
 
+def test_a_device_on_a_single_line_waits_for_a_word_of_the_line(
+    net: Net, correlator: Correlator
+) -> None:
+    """Its ping fails before the trap of its port comes: one fault, one notice, of the line."""
+    line = net.circuits["e1-agg-e"]
+    assert line.z_port is not None
+    before = timezone.now() - timedelta(seconds=30)
+    PortState.objects.update_or_create(
+        port=line.z_port, defaults={"oper_up": True, "sampled_at": before}
+    )
+    down(net, "e1")
+    settle(correlator, 10)
+    assert active() == {"e1接入点": None}
+    assert told() == []
+    report_event("link_down", line.z_port, raised=True, source="trap")
+    inbox.inbox.store()
+    TargetState.objects.filter(state="up").update(answered_at=timezone.now())
+    correlator.step(14)
+    assert active() == {"e1接入点": line.number, line.number: None}
+    assert told() == [f"raised {line.number}"]
+
+
+def test_a_device_whose_line_says_nothing_is_told_after_a_moment(
+    net: Net, correlator: Correlator
+) -> None:
+    line = net.circuits["e1-agg-e"]
+    assert line.z_port is not None
+    PortState.objects.update_or_create(
+        port=line.z_port,
+        defaults={"oper_up": True, "sampled_at": timezone.now() - timedelta(seconds=30)},
+    )
+    down(net, "e1")
+    settle(correlator, 10)
+    assert told() == []
+    TargetState.objects.filter(state="up").update(answered_at=timezone.now())
+    correlator.step(20, timezone.now() + network.LINE_HOLD)
+    assert told() == ["raised e1接入点"]
+
+
+def test_what_nobody_has_placed_is_told_once_anything_else_answered(
+    net: Net, correlator: Correlator
+) -> None:
+    loose = Target.objects.create(name="loose", kind="tcp", address="127.0.0.1")
+    net.targets["loose"] = loose
+    topology.forget_graph()
+    down(net, "loose")
+    TargetState.objects.filter(state="up").update(answered_at=timezone.now() - timedelta(minutes=1))
+    settle(correlator, 10)
+    assert active() == {"loose": None}
+    assert told() == []
+    TargetState.objects.filter(target=net.targets["w1"]).update(answered_at=timezone.now())
+    correlator.step(20)
+    assert told() == ["raised loose"]
+
+
 def test_a_child_that_stays_down_when_its_parent_recovers_is_told_once(
     net: Net, correlator: Correlator
 ) -> None:

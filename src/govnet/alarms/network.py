@@ -20,8 +20,9 @@ from govnet.alarms.services import Fault, Key
 from govnet.engine.result import ProbeKind, State
 from govnet.engine.topology import Diagnosis, Reason, Root, RootKind, diagnose
 from govnet.inventory.models import AccessPoint, Circuit, CircuitKind, Device, DeviceLayer, Unit
-from govnet.monitor.models import TargetState
+from govnet.monitor.models import PortState, TargetState
 from govnet.topology import services as topology
+from govnet.topology.elements import PROBE
 from govnet.topology.ledger import Placed
 from govnet.topology.readings import ANSWERING
 
@@ -37,6 +38,10 @@ SERVICE_KINDS: Final[Mapping[str, str]] = {ProbeKind.SNMP: SNMP_SILENT, ProbeKin
 HOLD: Final = timedelta(seconds=15)
 """The longest that a notice waits for news of what stands above: one probing interval and the
 confirmation of its state."""
+
+LINE_HOLD: Final = timedelta(seconds=8)
+"""So long a notice of a device on a single line waits for a word of that line: the trap of its
+port comes within this, and then the line is named and not the device."""
 
 WAYS_TO_IT: Final = (Reason.UPSTREAM_ANSWERS, Reason.HOST_ANSWERS, Reason.UPSTREAM_CLEAN)
 """Reasons that name what lies before a fault on the way from the probe point."""
@@ -282,10 +287,29 @@ class _Faults:
             return returned + HOLD
         proofs = [at is not None and at > since for _since, at in above]
         proven = all(proofs) if ends or not proofs else any(proofs)
-        return None if proven else since + HOLD
+        if not proven:
+            return since + HOLD
+        return since + LINE_HOLD if self._line_is_unread(root, since) else None
+
+    def _line_is_unread(self, root: Root, since: datetime) -> bool:
+        """Whether a device's only line is read at its ports, and was not since the device fell."""
+        graph = self._picture.placed.graph
+        if root.kind is not RootKind.NODE_DOWN or root.inferred:
+            return False
+        lines = [graph.ids[line] for line, _end in graph.uplinks(graph.index[root.element])]
+        if len(lines) != 1:
+            return False
+        ports = [port for port in self._picture.placed.ports.get(lines[0], ()) if port]
+        read = PortState.objects.filter(port_id__in=ports, sampled_at__isnull=False)
+        newest = read.order_by("-sampled_at").values_list("sampled_at", flat=True).first()
+        return newest is not None and newest <= since
 
     def _answers(self, element: str) -> tuple[datetime | None, datetime | None]:
-        """Since when a node answers, and when it last did."""
+        """Since when a node answers, and when it last did; the probe point with anything."""
+        if element == PROBE:
+            seen = self._picture.targets.values()
+            answers = [row.answered_at for row in seen if row.state in ANSWERING]
+            return None, max(filter(None, answers), default=None)
         rows = [self._picture.targets.get(pk) for pk in self._picture.targets_of(element)]
         well = [row for row in rows if row and row.state in ANSWERING]
         since = max((row.since for row in well if row.since), default=None)
