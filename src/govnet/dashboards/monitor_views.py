@@ -11,7 +11,6 @@ import django_filters
 from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -19,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govnet.accounts.models import User
+from govnet.core.paging import listing, page_of
 from govnet.core.windows import named
 from govnet.dashboards import panels
 from govnet.dashboards.timeline import timeline
@@ -26,8 +26,6 @@ from govnet.engine.result import ProbeKind, State
 from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Unit
 from govnet.monitor.models import Flip, StateChoices, Target
 from govnet.monitor.states import with_state
-
-PAGE_SIZE = 50
 
 
 def _search_box(placeholder: str | Promise) -> forms.TextInput:
@@ -118,22 +116,11 @@ class FlipFilter(django_filters.FilterSet):
         return queryset
 
 
-def _page(request: HttpRequest, queryset: QuerySet[Any]) -> Page[Any]:
-    return Paginator(queryset, PAGE_SIZE).get_page(request.GET.get("page"))
-
-
 def _listing(
     request: HttpRequest, template: str, found: django_filters.FilterSet, **more: object
 ) -> HttpResponse:
     """The page, or only its table when htmx asks."""
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {
-        "filter": found,
-        "page": _page(request, found.qs),
-        "query": query.urlencode(),
-        **more,
-    }
+    context = {**listing(request, found), **more}
     partial = bool(getattr(request, "htmx", False))
     return render(
         request,
@@ -293,7 +280,7 @@ def object_states(request: HttpRequest, kind: str) -> HttpResponse:
         rows = rows.filter(matches)
     query = request.GET.copy()
     query.pop("page", None)
-    page = _page(request, rows.order_by("-state_rank", "pk"))
+    page = page_of(request, rows.order_by("-state_rank", "pk"))
     region = attrgetter(stated.region)
     context = {
         "kind": stated,

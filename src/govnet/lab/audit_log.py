@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from auditlog.registry import auditlog
-
+from govnet.core.audit import follow
 from govnet.lab.models import Order
 
 
 def register() -> None:
     """Follow them; safe to call again."""
-    if not auditlog.contains(Order):
-        auditlog.register(Order)
+    follow((Order,))

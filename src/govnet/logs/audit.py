@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from auditlog.registry import auditlog
+from typing import Final
 
+from govnet.core.audit import LEFT_OUT, follow
 from govnet.logs.models import LogPattern, LogSource
+
+TOLD: Final = frozenset({"silent", "first_seen", "last_seen", "told", "counters"})
 
 
 def register() -> None:
     """Follow both models; safe to call again."""
-    if not auditlog.contains(LogSource):
-        fields = ["address", "name", "device", "charset", "silent_after_h", "notes"]
-        auditlog.register(LogSource, include_fields=fields)
-    if not auditlog.contains(LogPattern):
-        auditlog.register(LogPattern)
+    follow((LogSource, LogPattern), leave_out=LEFT_OUT | TOLD)

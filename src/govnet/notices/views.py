@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required, permission_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -14,12 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from govnet.accounts.models import User
 from govnet.alarms import services as alarms
 from govnet.alarms.models import Alarm
+from govnet.core.paging import listing
 from govnet.notices import links
 from govnet.notices.channels.base import Message, TransportError
 from govnet.notices.filters import DeliveryFilter
 from govnet.notices.models import Channel, Delivery
-
-PER_PAGE = 50
 
 
 @require_safe
@@ -31,11 +29,7 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
         "alarm__rule", "channel", "recipient"
     )
     found = DeliveryFilter(request.GET, rows, request=request)
-    page = Paginator(found.qs, PER_PAGE).get_page(request.GET.get("page"))
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {"filter": found, "page": page, "query": query.urlencode()}
-    return render(request, "notices/delivery_list.html", context)
+    return render(request, "notices/delivery_list.html", listing(request, found))
 
 
 @require_POST

@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -20,13 +19,13 @@ from django.views.decorators.http import require_POST
 from govnet.accounts.models import User
 from govnet.core.export import FORMATS, ExportColumn, download
 from govnet.core.imports.filecolumns import guard
+from govnet.core.paging import page_of, query_of
 from govnet.core.views.base import signed_in
 from govnet.inventory.models import Carrier, CircuitKind, Device
 from govnet.topology import decisions, sweep
 from govnet.topology.differences import Difference, Kind, differences, find, matching
 from govnet.topology.models import Sweep, SweepRun
 
-PAGE_SIZE = 50
 FAILURES_SHOWN = 50
 
 
@@ -100,12 +99,10 @@ def difference_list(request: HttpRequest) -> HttpResponseBase:
         if kind not in FORMATS:
             raise Http404
         return download(kind, "differences", _("Ledger against reality"), _columns(), rows)
-    query = request.GET.copy()
-    query.pop("page", None)
     context = {
         "filter": {"form": form},
-        "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
-        "query": query.urlencode(),
+        "page": page_of(request, rows),
+        "query": query_of(request),
         "counts": [(k, sum(d.kind == k and not d.dismissal for d in found)) for k in Kind],
         **_state(user),
     }

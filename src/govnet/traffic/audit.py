@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from auditlog.registry import auditlog
+from typing import Final
 
+from govnet.core.audit import LEFT_OUT, follow
 from govnet.traffic.models import AddressBlock, FlowExporter
+
+TOLD: Final = frozenset({"first_seen", "last_seen", "told", "counters"})
 
 
 def register() -> None:
     """Follow both models; safe to call again."""
-    if not auditlog.contains(AddressBlock):
-        fields = ["prefix", "unit", "access_point", "use", "notes"]
-        auditlog.register(AddressBlock, include_fields=fields)
-    if not auditlog.contains(FlowExporter):
-        fields = ["address", "name", "device", "sampling", "notes"]
-        auditlog.register(FlowExporter, include_fields=fields)
+    follow((AddressBlock, FlowExporter), leave_out=LEFT_OUT | TOLD)
