@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pickle
 import shutil
 import signal
 import socket
@@ -20,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,32 +29,14 @@ from tests.engine.flow import wire
 from tests.peers import free_port
 from tests.store_process import StoreProcess, installation, store_process
 
-from govnet.config import Config
+from benchmarks.receiving import HOST, MIB, Verdict, cpu_of, our_receiver, send, size_of, until
 from govnet.engine.flow.decoder import Decoder
 from govnet.telemetry.client import connect
 
 OUT = Path(__file__).parent / "out"
-HOST, SENDER = "127.91.3.1", "127.91.3.2"
 PER_DATAGRAM = 24
 TEMPLATE = 256
 ADDRESS = bytes(10) + b"\xff\xff" + bytes([127, 91, 3, 2])
-MIB = 2**20
-
-
-@dataclass
-class Verdict:
-    """One judged figure; ``value`` must not exceed ``limit``, both in the unit of ``text``."""
-
-    name: str
-    text: str
-    value: float | None
-    limit: float
-
-    @property
-    def verdict(self) -> str:
-        if self.value is None:
-            return "NOT MEASURED"
-        return "PASS" if self.value <= self.limit else "FAIL"
 
 
 @dataclass
@@ -109,50 +90,6 @@ def decode_only(sent: list[bytes], rounds: int = 5) -> float:
     return statistics.median(rates)
 
 
-# --- sending --------------------------------------------------------------------------------
-
-_SENDER = """
-import ctypes, pickle, socket, sys, time
-host, source, port, rate, seconds, path = sys.argv[1:]
-first, sent = pickle.load(open(path, "rb"))
-out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-out.bind((source, 0)); out.connect((host, int(port))); out.setsockopt(1, 7, 8 << 20)
-for _ in range(3): out.send(first); time.sleep(0.05)
-rate, seconds = float(rate), float(seconds)
-began, done, total = time.monotonic(), 0, len(sent) if not seconds else int(rate * seconds)
-while done < total:
-    due = min(int((time.monotonic() - began) * rate) + 1, total)
-    while done < due:
-        out.send(sent[done % len(sent)]); done += 1
-    time.sleep(0.002)
-print(done, time.monotonic() - began, time.process_time())
-"""
-
-
-def send(port: int, sent: list[bytes], rate: float, seconds: float = 0.0) -> tuple[int, float]:
-    """Send at so many datagrams a second, all once or for so long; how many, and its CPU."""
-    with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
-        pickle.dump((template(), sent), file)
-        file.flush()
-        command = [sys.executable, "-c", _SENDER, HOST, SENDER, str(port), str(rate), str(seconds)]
-        done = subprocess.run([*command, file.name], capture_output=True, text=True, check=True)
-    number, _, cpu = done.stdout.split()
-    return int(number), float(cpu)
-
-
-def cpu_of(*processes: psutil.Process) -> float:
-    total = 0.0
-    for process in processes:
-        for one in (process, *process.children(recursive=True)):
-            times = one.cpu_times()
-            total += times.user + times.system
-    return total
-
-
-def size_of(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-
-
 # --- peers ----------------------------------------------------------------------------------
 
 
@@ -191,7 +128,7 @@ def nfcapd(sent: list[bytes], rate: float, directory: Path) -> Received:
     ]
     with running(command, directory / "nfcapd.log") as process:
         before, began = cpu_of(process), time.monotonic()
-        number, _ = send(port, sent, rate)
+        number, _ = send(port, sent, rate, first=template())
         time.sleep(1.0)
         wall, used = time.monotonic() - began, cpu_of(process) - before
         process.send_signal(signal.SIGTERM)
@@ -222,7 +159,7 @@ def nfacctd(sent: list[bytes], rate: float, directory: Path) -> Received:
     assert program
     with running([program, "-f", str(config)], directory / "nfacctd.log") as process:
         before, began = cpu_of(process), time.monotonic()
-        number, _ = send(port, sent, rate)
+        number, _ = send(port, sent, rate, first=template())
         peak = before
         for _ in range(24):  # its writers end, and take their CPU along into the parent's children
             time.sleep(1.0)
@@ -246,48 +183,15 @@ def _with_reaped(process: psutil.Process) -> float:
 # --- ours -----------------------------------------------------------------------------------
 
 
-@contextmanager
-def our_receiver(config: Config, port: int) -> Iterator[psutil.Process]:
-    environment = os.environ | {
-        "GOVNET_RECEIVER_HOSTS": f'["{HOST}"]',
-        "GOVNET_NETFLOW_PORTS": f"[{port}]",
-        "GOVNET_SFLOW_PORT": str(free_port(socket.SOCK_DGRAM, HOST)),
-        "GOVNET_RECEIVER_HEALTH_PORT": str(free_port()),
-        "GOVNET_SPOOL_MAX_MIB": "8192",
-    }
-    govnet = [sys.executable, "-m", "govnet"]
-    subprocess.run([*govnet, "migrate"], env=environment, check=True, capture_output=True)
-    with (config.data_dir / "receiver.log").open("wb") as log:
-        process = subprocess.Popen([*govnet, "receiver"], env=environment, stdout=log, stderr=log)
-    try:
-        _await_port(port, process)
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    wanted = f":{port:04X} "
-    for _ in range(600):
-        if wanted in Path("/proc/net/udp").read_text(encoding="ascii"):
-            time.sleep(1.0)
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise RuntimeError("the receiver does not come up")
-
-
 def spool_only(sent: list[bytes], rate: float, directory: Path) -> Received:
     """Receive, decode, enrich and spool; no store runs."""
     with installation(directory) as config:
         port = free_port(socket.SOCK_DGRAM, HOST)
-        with our_receiver(config, port) as process:
+        with our_receiver(config, netflow=port) as process:
             before, began = cpu_of(process), time.monotonic()
-            number, _ = send(port, sent, rate)
+            number, _ = send(port, sent, rate, first=template())
             spool = config.spool_dir("receiver")
-            _until(lambda: _spooled(spool) >= number * PER_DATAGRAM, 60)
+            until(lambda: _spooled(spool) >= number * PER_DATAGRAM, 60)
             used, wall = cpu_of(process) - before, time.monotonic() - began
             resident = process.memory_info().rss / MIB
         return Received(_spooled(spool), used, wall, size_of(spool), resident_mib=resident)
@@ -295,12 +199,6 @@ def spool_only(sent: list[bytes], rate: float, directory: Path) -> Received:
 
 def _spooled(spool: Path) -> int:
     return sum(int(path.name.split(".")[2]) for path in spool.glob("*.arrow"))
-
-
-def _until(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 def with_store(
@@ -314,11 +212,11 @@ def with_store(
     def stored() -> int:
         return int(client.query("SELECT count() FROM flow").result_rows[0][0])
 
-    with our_receiver(store.config, port) as process:
+    with our_receiver(store.config, netflow=port) as process:
         had = stored()
         before, began = (cpu_of(process), cpu_of(its)), time.monotonic()
-        number, _ = send(port, sent, rate, seconds)
-        _until(lambda: stored() - had >= number * PER_DATAGRAM, 120)
+        number, _ = send(port, sent, rate, seconds, template())
+        until(lambda: stored() - had >= number * PER_DATAGRAM, 120)
         used, its_used = cpu_of(process) - before[0], cpu_of(its) - before[1]
         wall, resident = time.monotonic() - began, process.memory_info().rss / MIB
         records = stored() - had
