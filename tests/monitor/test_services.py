@@ -86,7 +86,10 @@ def _race(tmp_path: Path, database_url: str) -> tuple[list[int], int]:
         return done.stdout
 
     manage(
-        "from django.core.management import call_command; call_command('migrate', verbosity=0)\n"
+        "from django.core.management import call_command\n"
+        "from django.db import connection\n"
+        "from govnet.runtime.first_tables import create_tables\n"
+        "create_tables(connection) or call_command('migrate', verbosity=0)\n"
         "from govnet.monitor.models import Target\n"
         "from govnet.monitor.services import ensure_rows\n"
         "Target.objects.bulk_create(Target(name=str(n), kind='icmp', address='127.0.0.1')"

@@ -6,12 +6,14 @@ raise ``SCHEMA_VERSION`` and record the new state once: ``GOVNET_RECORD_SCHEMA=1
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -43,6 +45,31 @@ def statements() -> list[str]:
     return tables + views
 
 
+class Fresh(NamedTuple):
+    """What a fresh install of a schema looks like."""
+
+    state: dict[str, str]
+    recorded: list[Row]
+
+
+@pytest.fixture(scope="module")
+def fresh(client: Client, store: Config) -> Callable[[int], Fresh]:
+    """Fresh installs by version, each made once."""
+
+    @functools.cache
+    def install(version: int) -> Fresh:
+        name = f"m{next(_names)}"
+        client.command(f"CREATE DATABASE {name}")
+        with connect(store, database=name) as own:
+            run = run_in(own)
+            migrate(run, SCHEMA_BY_VERSION[version], version)
+            found = Fresh(state(run, name), recorded(run))
+        client.command(f"DROP DATABASE {name} SYNC")
+        return found
+
+    return install
+
+
 @pytest.fixture
 def database(client: Client) -> Iterator[Callable[[], str]]:
     """Makes databases; they go after the test, or hundreds of tables would fill the memory."""
@@ -58,6 +85,18 @@ def database(client: Client) -> Iterator[Callable[[], str]]:
         client.command(f"DROP DATABASE {name} SYNC")
 
 
+def run_in(client: Client) -> RunSql:
+    """Run statements in the database of a client."""
+
+    def run(sql: str) -> list[Row]:
+        if sql.startswith("SELECT"):
+            return parse_compact(client.raw_query(sql, fmt="JSONCompactEachRow"))
+        client.command(sql)
+        return []
+
+    return run
+
+
 @pytest.fixture
 def runner(store: Config) -> Iterator[Callable[[str], RunSql]]:
     clients: list[Client] = []
@@ -65,14 +104,7 @@ def runner(store: Config) -> Iterator[Callable[[str], RunSql]]:
     def make(database: str) -> RunSql:
         client = connect(store, database=database)
         clients.append(client)
-
-        def run(sql: str) -> list[Row]:
-            if sql.startswith("SELECT"):
-                return parse_compact(client.raw_query(sql, fmt="JSONCompactEachRow"))
-            client.command(sql)
-            return []
-
-        return run
+        return run_in(client)
 
     yield make
     for client in clients:
@@ -112,6 +144,9 @@ TOMORROW = (
 )
 
 
+SCHEMA_BY_VERSION = {SCHEMA_VERSION: tuple(families()), SCHEMA_VERSION + 1: TOMORROW}
+
+
 def test_the_schema_is_the_one_recorded_for_its_version() -> None:
     path = SCHEMAS / f"{SCHEMA_VERSION}.sql"
     text = ";\n\n".join(statements()) + ";\n"
@@ -132,11 +167,15 @@ def test_a_second_migration_changes_nothing(
 
 
 @pytest.mark.parametrize("version", PAST)
-@pytest.mark.parametrize("target", ["today", "tomorrow"])
+@pytest.mark.parametrize("new", [SCHEMA_VERSION, SCHEMA_VERSION + 1], ids=["today", "tomorrow"])
 def test_a_store_of_every_past_schema_becomes_a_fresh_install(
-    database: Callable[[], str], runner: Callable[[str], RunSql], version: int, target: str
+    database: Callable[[], str],
+    runner: Callable[[str], RunSql],
+    fresh: Callable[[int], Fresh],
+    version: int,
+    new: int,
 ) -> None:
-    past, fresh = database(), database()
+    past = database()
     run = runner(past)
     for sql in (SCHEMAS / f"{version}.sql").read_text().split(";\n"):
         if sql.strip():
@@ -145,14 +184,9 @@ def test_a_store_of_every_past_schema_becomes_a_fresh_install(
         "INSERT INTO probe_result (ts, target_id, outcome, sent, received, rtt_ms)"
         " VALUES (now64(3), 7, 0, 3, 2, 1.5)"
     )
-    schema = tuple(families()) if target == "today" else TOMORROW
-    new = SCHEMA_VERSION if target == "today" else SCHEMA_VERSION + 1
+    schema = SCHEMA_BY_VERSION[new]
     migrate(run, schema, new)
-
-    fresh_run = runner(fresh)
-    migrate(fresh_run, schema, new)
-    assert state(run, past) == state(fresh_run, fresh)
-    assert recorded(run) == recorded(fresh_run)
+    assert Fresh(state(run, past), recorded(run)) == fresh(new)
     assert run("SELECT target_id, sent, rtt_ms FROM probe_result") == [[7, 3, 1.5]]
     for suffix in ("_1m", "_5m", "_1h"):
         assert run(f"SELECT received_total FROM probe_result{suffix}") == [[2]]
@@ -179,9 +213,12 @@ class InterruptedMigrationError(Exception):
 
 @pytest.mark.parametrize("at", [1, 5, 14, 30, 41])
 def test_an_interrupted_migration_is_finished_by_the_next(
-    database: Callable[[], str], runner: Callable[[str], RunSql], at: int
+    database: Callable[[], str],
+    runner: Callable[[str], RunSql],
+    fresh: Callable[[int], Fresh],
+    at: int,
 ) -> None:
-    name, fresh = database(), database()
+    name = database()
     run = runner(name)
     migrate(run)
     left = at
@@ -197,9 +234,7 @@ def test_an_interrupted_migration_is_finished_by_the_next(
     with pytest.raises(InterruptedMigrationError):
         migrate(interrupted, TOMORROW, SCHEMA_VERSION + 1)
     migrate(run, TOMORROW, SCHEMA_VERSION + 1)
-    fresh_run = runner(fresh)
-    migrate(fresh_run, TOMORROW, SCHEMA_VERSION + 1)
-    assert state(run, name) == state(fresh_run, fresh)
+    assert state(run, name) == fresh(SCHEMA_VERSION + 1).state
 
 
 def test_processes_that_start_at_once_migrate_once(
