@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from govnet.alarms.models import MaintenanceWindow
@@ -138,7 +138,7 @@ def _exclusion(city: City, **fields: object) -> Exclusion:
         explanation="用户停电",
         **{"access_point": city.point_east, **fields},
     )
-    return propose(made, ContentFile(b"proof", name="proof.pdf"), proposer)
+    return propose(made, SimpleUploadedFile("proof.pdf", b"%PDF-1.4 proof"), proposer)
 
 
 def test_an_exclusion_counts_only_once_another_person_has_approved_it(

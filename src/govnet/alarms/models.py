@@ -64,22 +64,11 @@ MAX_LENGTH = timedelta(days=31)
 MAX_REPEATED_LENGTH = timedelta(days=1)
 
 
-class WindowQuerySet(RestrictedQuerySet["MaintenanceWindow"]):
-    """Maintenance windows."""
+class AboutObject(models.Model):
+    """Base of what is about one object of the ledger or one target: a key for each kind.
 
-    def reaching(self, start: datetime, end: datetime) -> Self:
-        """Windows that may have a span inside a period; ``spans`` says exactly."""
-        day = timezone.localdate(start)
-        once = Q(repeat=Repeat.ONCE, ends_at__gt=start)
-        again = Q(repeat_until__isnull=True) | Q(repeat_until__gte=day - timedelta(days=1))
-        return self.filter(once | (~Q(repeat=Repeat.ONCE) & again), starts_at__lt=end)
-
-
-class MaintenanceWindow(LedgerModel):
-    """A span of planned work (挂牌) on one object, once or again and again.
-
-    Inside it notices are held back and outages count as planned; measuring, states and alarms
-    go on. ``subtree`` extends it to everything that belongs to the object or lies behind it.
+    The keys are declared by the models themselves, as what becomes of a row differs that is
+    about something deleted.
     """
 
     OBJECT_FIELDS: ClassVar[tuple[str, ...]] = (
@@ -106,6 +95,43 @@ class MaintenanceWindow(LedgerModel):
         "circuit__access_point__unit",
         *(f"target__{path}" for path in Target.unit_lookups),
     )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def about(self) -> models.Model | None:
+        """The object itself."""
+        chosen = (getattr(self, name) for name in self.OBJECT_FIELDS)
+        return next((instance for instance in chosen if instance is not None), None)
+
+    @property
+    def ref(self) -> Ref:
+        """The object as a reference, without reading it."""
+        for name in self.OBJECT_FIELDS:
+            pk = getattr(self, f"{name}_id")
+            if pk is not None:
+                return Ref(name, pk)
+        raise ValueError("it is about no object")
+
+
+class WindowQuerySet(RestrictedQuerySet["MaintenanceWindow"]):
+    """Maintenance windows."""
+
+    def reaching(self, start: datetime, end: datetime) -> Self:
+        """Windows that may have a span inside a period; ``spans`` says exactly."""
+        day = timezone.localdate(start)
+        once = Q(repeat=Repeat.ONCE, ends_at__gt=start)
+        again = Q(repeat_until__isnull=True) | Q(repeat_until__gte=day - timedelta(days=1))
+        return self.filter(once | (~Q(repeat=Repeat.ONCE) & again), starts_at__lt=end)
+
+
+class MaintenanceWindow(AboutObject, LedgerModel):
+    """A span of planned work (挂牌) on one object, once or again and again.
+
+    Inside it notices are held back and outages count as planned; measuring, states and alarms
+    go on. ``subtree`` extends it to everything that belongs to the object or lies behind it.
+    """
 
     region = models.ForeignKey(
         Region, verbose_name=_("region"), on_delete=models.CASCADE, null=True, blank=True
@@ -157,21 +183,6 @@ class MaintenanceWindow(LedgerModel):
     def get_absolute_url(self) -> str:
         """The window's page."""
         return reverse("alarms:maintenancewindow", args=[self.pk])
-
-    @property
-    def about(self) -> models.Model | None:
-        """The object that is being worked on."""
-        chosen = (getattr(self, name) for name in self.OBJECT_FIELDS)
-        return next((instance for instance in chosen if instance is not None), None)
-
-    @property
-    def ref(self) -> Ref:
-        """The object as a reference, without reading it."""
-        for name in self.OBJECT_FIELDS:
-            pk = getattr(self, f"{name}_id")
-            if pk is not None:
-                return Ref(name, pk)
-        raise ValueError("a maintenance window is about an object")
 
     @property
     def amended(self) -> bool:

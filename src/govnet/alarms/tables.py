@@ -14,23 +14,11 @@ from django.utils.translation import pgettext_lazy
 
 from govnet.alarms import models
 from govnet.alarms.templatetags.alarms import alarm_state, impact_text, level_badge
+from govnet.core.lengths import length_text
 from govnet.core.tables import LinkColumn, ObjectTable, YesNoColumn
 
 NOWRAP = {"td": {"class": "nowrap"}}
 NUMBER = {"td": {"class": "num"}, "th": {"class": "num"}}
-
-
-def _age(seconds: float) -> str:
-    """A length of time, short enough for a column."""
-    minutes = int(seconds // 60)
-    if minutes < 60:
-        return _now("%d min") % minutes
-    if minutes < 48 * 60:
-        return _now("%(hours)d h %(minutes)d min") % {
-            "hours": minutes // 60,
-            "minutes": minutes % 60,
-        }
-    return _now("%d days") % (minutes // 1440)
 
 
 class AlarmTable(ObjectTable):
@@ -86,7 +74,7 @@ class AlarmTable(ObjectTable):
     def render_lasts(self, record: models.Alarm) -> str:
         """Until now, or until it was cleared."""
         end = record.cleared_at or timezone.now()
-        return _age((end - record.first_at).total_seconds())
+        return length_text((end - record.first_at).total_seconds(), parts=2)
 
     def value_name(self, record: models.Alarm) -> str:
         """For files."""

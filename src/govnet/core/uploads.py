@@ -25,6 +25,7 @@ KINDS: Final[dict[str, bytes]] = {
     ".pdf": b"%PDF-",
     ".ofd": b"PK\x03\x04",
     ".docx": b"PK\x03\x04",
+    ".zip": b"PK\x03\x04",
     ".xlsx": b"PK\x03\x04",
     ".png": b"\x89PNG\r\n\x1a\n",
     ".jpg": b"\xff\xd8\xff",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -10,11 +11,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from govnet.core.uploads import UploadError, verified
 from govnet.core.views.base import signed_in
 from govnet.sla.exclusions import WITHDRAWABLE, DecisionError, decide, propose
 from govnet.sla.forms import ExclusionForm, ScheduleForm
@@ -97,14 +100,15 @@ def exclusion_decide(request: HttpRequest, pk: int, status: str) -> HttpResponse
 
 
 @permission_required("sla.view_exclusion", raise_exception=True)
-def exclusion_proof(request: HttpRequest, pk: int) -> HttpResponse:
-    """The proof, always as a download, never shown by the browser."""
+def exclusion_proof(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The proof as it was handed in, always as a download, never shown by the browser."""
     found = _exclusion(request, pk)
-    name = Path(found.proof.name or "").name
-    response = HttpResponse(found.proof.read(), content_type="application/octet-stream")
-    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    try:
+        content = verified(found.proof, found.proof_digest)
+    except UploadError as error:
+        return HttpResponse(error.note.localized(), status=409, content_type="text/plain")
+    suffix = Path(found.proof.name or "").suffix
+    return FileResponse(BytesIO(content), as_attachment=True, filename=f"{found}{suffix}")
 
 
 @permission_required("sla.view_statementschedule", raise_exception=True)

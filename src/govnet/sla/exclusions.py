@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import reduce
-from hashlib import sha256
 from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.files.base import File
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from govnet.core.uploads import keep
 from govnet.inventory.models import Circuit, Region
 from govnet.monitor.models import Target
 from govnet.sla.models import Exclusion, ExclusionStatus
 
 if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
     from govnet.accounts.models import User
 
 WITHDRAWABLE: Final = {ExclusionStatus.PROPOSED, ExclusionStatus.APPROVED}
@@ -29,13 +30,13 @@ class DecisionError(Exception):
     """The decision is not possible; the message says why."""
 
 
-def propose(exclusion: Exclusion, proof: File[bytes], user: User) -> Exclusion:
-    """Keep a new exclusion with its proof; it does not count yet."""
-    digest = sha256()
-    for chunk in proof.chunks():
-        digest.update(chunk)
-    proof.seek(0)
-    exclusion.proof, exclusion.proof_digest = proof, digest.hexdigest()
+def propose(exclusion: Exclusion, proof: UploadedFile[Any], user: User) -> Exclusion:
+    """Keep a new exclusion with its proof; it does not count yet.
+
+    Raises:
+        UploadError: the proof cannot be stored.
+    """
+    exclusion.proof_digest = keep(exclusion.proof, proof).digest
     exclusion.status, exclusion.proposed_by = ExclusionStatus.PROPOSED, user
     exclusion.save()
     return exclusion

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from govnet.core.forms import ObjectForm, PickerField
 from govnet.core.registry import get_resource
 from govnet.core.scope import inside_scope
+from govnet.core.uploads import UploadError, check_file
 from govnet.inventory.models import AccessPoint, Circuit, Device, Region, Unit
 from govnet.monitor.models import Target
 from govnet.sla import models
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from govnet.accounts.models import User
 
 Texts = dict[str, str | Promise]
-
-MAX_PROOF: Final = 20 * 1024 * 1024
-PROOF_KINDS: Final = (".pdf", ".png", ".jpg", ".jpeg", ".docx", ".doc", ".xlsx", ".zip", ".eml")
 
 
 class CalendarForm(ObjectForm):
@@ -128,12 +126,12 @@ class ExclusionForm(forms.Form):
         self.object_fields = [self[name] for name in fields]
 
     def clean_proof(self) -> UploadedFile[Any]:
-        """A file of a kind that proves something, and not too large."""
+        """A file that can be kept."""
         proof: UploadedFile[Any] = self.cleaned_data["proof"]
-        if (proof.size or 0) > MAX_PROOF:
-            raise ValidationError(_("The file is over %d MiB.") % (MAX_PROOF >> 20))
-        if not (proof.name or "").lower().endswith(PROOF_KINDS):
-            raise ValidationError(_("Attach a PDF, a picture, a Word or Excel file or a ZIP."))
+        try:
+            check_file(proof)
+        except UploadError as error:
+            raise ValidationError(error.note.localized()) from error
         return proof
 
     def clean(self) -> dict[str, Any]:

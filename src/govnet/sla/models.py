@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from govnet.alarms.models import AboutObject
 from govnet.core.querysets import RestrictedQuerySet
 from govnet.engine.service_hours import DayKind, Hours, ServiceHours
 from govnet.inventory.models import (
@@ -237,33 +238,8 @@ class ExclusionStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
-class Exclusion(LedgerModel):
+class Exclusion(AboutObject, LedgerModel):
     """A span that does not count, with its proof; one person proposes, another approves."""
-
-    OBJECT_FIELDS: ClassVar[tuple[str, ...]] = (
-        "region",
-        "unit",
-        "access_point",
-        "device",
-        "circuit",
-        "target",
-    )
-    region_lookups: ClassVar[tuple[str, ...]] = (
-        "region",
-        "unit__region",
-        "access_point__unit__region",
-        "device__region",
-        "circuit__access_point__unit__region",
-        "circuit__z_port__device__region",
-        *(f"target__{path}" for path in Target.region_lookups),
-    )
-    unit_lookups: ClassVar[tuple[str, ...]] = (
-        "unit",
-        "access_point__unit",
-        "device__access_point__unit",
-        "circuit__access_point__unit",
-        *(f"target__{path}" for path in Target.unit_lookups),
-    )
 
     region = models.ForeignKey(
         Region, verbose_name=_("region"), on_delete=models.PROTECT, null=True, blank=True
@@ -329,12 +305,6 @@ class Exclusion(LedgerModel):
     def get_absolute_url(self) -> str:
         """The exclusion's page."""
         return reverse("sla:exclusion", args=[self.pk])
-
-    @property
-    def about(self) -> models.Model | None:
-        """The object whose time does not count."""
-        chosen = (getattr(self, name) for name in self.OBJECT_FIELDS)
-        return next((instance for instance in chosen if instance is not None), None)
 
     @property
     def length(self) -> timedelta:

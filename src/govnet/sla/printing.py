@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone, translation
 
 from govnet.core.errors import gettext_noop
+from govnet.core.lengths import length_text
 from govnet.core.office import PrintingError, as_pdf
 from govnet.sla import statements
 from govnet.sla.figures import figures
 from govnet.sla.forms import kind_label
 from govnet.sla.inputs import Inputs
 from govnet.sla.models import Statement
-from govnet.sla.wording import formula, length_text, term_rows
+from govnet.sla.wording import formula, term_rows
 from govnet.sla.workbook import workbook
 
 if TYPE_CHECKING:

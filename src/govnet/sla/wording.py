@@ -1,12 +1,11 @@
-"""Words that pages, Word files and workbooks share: lengths of time and the formula's terms."""
+"""Words that pages, Word files and workbooks share: the formula and its terms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from govnet.engine.availability import Terms
 
@@ -20,21 +19,6 @@ TERM_LABELS: Final = {
     "up_s": gettext_lazy("Up"),
     "degraded_s": gettext_lazy("of it degraded"),
 }
-
-
-def length_text(seconds: float | str | None) -> str:
-    """A length of time to the second, as 1 day 2 h 3 min 4 s; a dash for unknown."""
-    if seconds is None or seconds == "":
-        return "—"
-    whole = round(float(seconds))
-    days, rest = divmod(whole, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, last = divmod(rest, 60)
-    parts = [ngettext("%d day", "%d days", days) % days] if days else []
-    parts += [_("%d h") % hours] if hours else []
-    parts += [_("%d min") % minutes] if minutes else []
-    parts += [_("%d s") % last] if last or not parts else []
-    return " ".join(parts)
 
 
 def formula(terms: Terms) -> str:

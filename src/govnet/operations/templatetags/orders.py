@@ -10,9 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from govnet.core.lengths import length_text
 from govnet.operations.clocks import Clock, ClockState
 from govnet.operations.models import OrderEvidence, OrderLimit, WorkOrder
-from govnet.sla.wording import length_text
 
 register = template.Library()
 

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from govnet.core.lengths import length_text
 from govnet.sla.forms import kind_label
-from govnet.sla.wording import length_text
 
 register = template.Library()
 register.filter("length_text", length_text)
