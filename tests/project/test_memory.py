@@ -32,6 +32,11 @@ DJANGO = "from govnet.cli import setup_django; setup_django()"
         ("engine", f"{DJANGO}; import govnet.runtime.engine", (*DOCUMENTS, "chdb")),
         ("worker", f"{DJANGO}; import govnet.runtime.worker", (*DOCUMENTS, *COLUMNS)),
         (
+            "correlator",
+            f"{DJANGO}; import govnet.runtime.correlator",
+            (*DOCUMENTS, *COLUMNS),
+        ),
+        (
             "web",
             "import govnet.wsgi; from django.urls import get_resolver; get_resolver().url_patterns",
             (*DOCUMENTS, *COLUMNS),

@@ -416,6 +416,7 @@ batch = to_batch("probe_result", probe_columns(np.array([1.7e9]), 1))
 chunk = writer._Chunk("probe_result", 1, [batch, batch], 2)
 table = pa.ipc.open_stream(chunk.encode("lz4")).read_all()
 assert queries._numpy(table["target_id"]).tolist() == [1, 1]
+assert queries._numpy(pa.chunked_array([], pa.int64())).tolist() == []
 assert "pandas" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

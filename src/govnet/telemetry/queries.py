@@ -366,12 +366,9 @@ class _Columns:
 
 def _numpy(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     """A column without NULL; ``to_numpy`` would import pandas, see ``telemetry.columns``."""
-    import pyarrow as pa
-
-    whole = column.combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):  # no chunk at all
+    if not column.num_chunks:  # to combine nothing would import pandas, too
         return np.empty(0)
-    array: npt.NDArray[np.generic] = np.from_dlpack(whole)
+    array: npt.NDArray[np.generic] = np.from_dlpack(column.combine_chunks())
     return array
 
 
