@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from govnet.alarms import inbox, network
 from govnet.alarms.choices import AlarmState, Level
-from govnet.alarms.correlator import FULL_LOOK_S, SETTLE_S, Correlator
+from govnet.alarms.correlator import FULL_LOOK_S, HELD_LOOK_S, SETTLE_S, Correlator
 from govnet.alarms.models import Alarm, EventState, MaintenanceWindow, NoticeEvent, ReportedEvent
 from govnet.alarms.planned import planned_spans
 from govnet.alarms.services import report_event
@@ -101,8 +101,12 @@ def test_a_notice_waits_for_news_of_what_stands_above(net: Net, correlator: Corr
     settle(correlator, 10)
     assert active() == {"e1接入点": None}  # visible at once
     assert told() == []
+    looked = 10 + SETTLE_S
+    assert correlator.step(looked + HELD_LOOK_S / 2) is None
+    assert correlator.step(looked + HELD_LOOK_S) is not None, "it looks again soon"
     correlator.step(20, timezone.now() + network.HOLD)
     assert told() == ["raised e1接入点"]
+    assert correlator.step(20 + HELD_LOOK_S) is None, "nothing is held any more"
 
 
 def test_a_device_on_a_single_line_waits_for_a_word_of_the_line(

@@ -35,6 +35,9 @@ SETTLE_S: Final = 2.5
 """What happens together is looked at together: so long after the first sign of a change."""
 
 FULL_LOOK_S: Final = 5.0
+HELD_LOOK_S: Final = 1.0
+"""The same while a notice is held back for news of what stands above."""
+
 RULES_S: Final = 30.0
 HOUSEKEEPING_S: Final = 300.0
 FLIPS_AT_ONCE: Final = 20_000
@@ -106,6 +109,8 @@ class Correlator:
         fault = blindness.blindness(now)
         picture = network.look(self._flips)
         faults, diagnosis = ([], None) if fault else network.faults_of(picture, now)
+        if any(f.told_after is not None and f.told_after > now for f in faults):
+            self._clock.look_at -= FULL_LOOK_S - HELD_LOOK_S
         if diagnosis is not None and fault is None:
             fault = network.blind_fault(diagnosis, now)
         platform = [fault] if fault else []
