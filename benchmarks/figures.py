@@ -24,6 +24,7 @@ PEERS: Final[Mapping[str, Sequence[str]]] = {
     "snmp": ("prometheus-snmp-exporter", "zabbix-proxy-sqlite3", "snmp"),
     "flows": ("nfdump", "pmacct"),
     "syslog": ("rsyslog",),
+    "alarms": ("icinga2-bin",),
 }
 """Debian packages of the programs that a benchmark measures beside."""
 

@@ -27,6 +27,8 @@ BENCH="$BENCH nfcapd:nfdump nfacctd:pmacct"
 if [ "$(id -u)" -eq 0 ]; then
   DEMO="$DEMO $LAB"
   TEST="$TEST $LAB"
+  BENCH="$BENCH $LAB icinga2:icinga2-bin"
+  BENCH="$BENCH /usr/lib/nagios/plugins/check_icmp:monitoring-plugins-basic"
 fi
 
 case "${1:-}" in

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.figures import Figure, judged, section, write_page
+from benchmarks.icinga import configuration, parents
+
+from govnet.lab.description import Role
+from govnet.lab.plan import demo_lines, describe
 
 STORED = {
     "verdicts": [
@@ -43,3 +47,14 @@ def test_a_section_is_renewed_and_the_others_stay(tmp_path: Path) -> None:
     assert "second" in second
     assert "first" not in second
     assert second[second.index("## idle") :] == first[first.index("## idle") :]
+
+
+def test_the_peer_of_alarms_gets_every_node_with_the_routers_before_it() -> None:
+    city = describe(demo_lines(40))
+    above = parents(city)
+    assert above["core1"] == []
+    assert above["agg1"] == ["core1", "core2"]
+    assert {len(above[node.name]) for node in city.of_role(Role.ACCESS)} == {1, 2}
+    text = configuration(city, Path("/told"))
+    assert text.count("object Host ") == len(city.nodes) - 1
+    assert text.count("object Dependency ") == sum(map(len, above.values()))
