@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from govnet.alarms.models import MaintenanceWindow
-from govnet.inventory.models import AccessPoint, Circuit
+from govnet.inventory.models import AccessPoint, Circuit, Port
 from govnet.monitor.models import Target
 from govnet.sla.exclusions import DecisionError, decide, propose
 from govnet.sla.figures import figures
@@ -71,6 +71,18 @@ def test_nothing_measured_is_said_and_never_counts_as_up(city: City) -> None:
     assert not egress.measured
     assert egress.percent is None
     assert egress.terms.unknown_s == MONTH_S
+
+
+def test_a_circuit_between_devices_says_that_a_device_stands_for_it(city: City) -> None:
+    port = Port.objects.create(device=city.device, name="Gi0/9")
+    other = Target.objects.create(
+        name="路由器", kind="icmp", address="127.20.0.7", device=city.device
+    )
+    Circuit.objects.filter(pk=city.egress.pk).update(a_port=port)
+    down(other, [("2025-11-10 08:00", "2025-11-10 10:00")])
+    egress = november("circuit", city.egress.pk)
+    assert egress.terms.down_s == 7200
+    assert city.device.name in egress.about
 
 
 def test_before_the_first_change_is_unknown(city: City) -> None:
