@@ -109,6 +109,23 @@ def test_a_notice_waits_for_news_of_what_stands_above(net: Net, correlator: Corr
     assert correlator.step(20 + HELD_LOOK_S) is None, "nothing is held any more"
 
 
+def test_an_agent_that_answers_proves_its_device(net: Net, correlator: Correlator) -> None:
+    agent = Target.objects.create(
+        name="agg-e SNMP", kind="snmp", address="127.77.1.1", device=net.devices["agg-e"]
+    )
+    net.targets[agent.name] = agent
+    topology.forget_graph()
+    down(net, "e1")
+    before = timezone.now() - timedelta(minutes=1)
+    TargetState.objects.filter(state="up").update(answered_at=before)
+    set_state(agent, "up", answered_at=before)
+    settle(correlator, 10)
+    assert told() == []
+    TargetState.objects.filter(target=agent).update(answered_at=timezone.now())
+    correlator.step(20)
+    assert told() == ["raised e1接入点"]
+
+
 def test_a_device_on_a_single_line_waits_for_a_word_of_the_line(
     net: Net, correlator: Correlator
 ) -> None:

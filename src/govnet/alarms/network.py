@@ -313,7 +313,17 @@ class _Faults:
         rows = [self._picture.targets.get(pk) for pk in self._picture.targets_of(element)]
         well = [row for row in rows if row and row.state in ANSWERING]
         since = max((row.since for row in well if row.since), default=None)
+        well += [row for row in self._services_of(element) if row.state in ANSWERING]
         return since, max((row.answered_at for row in well if row.answered_at), default=None)
+
+    def _services_of(self, element: str) -> list[Seen]:
+        """What else is measured on a node: its agent's answer proves the node as well."""
+        graph = self._picture.placed.graph
+        vertex = graph.index[element]
+        ends = [] if graph.is_link(vertex) else graph.ways_out[vertex]
+        services = [graph.ids[end] for _way, end in ends if graph.is_service(end)]
+        targets = [pk for name in services for pk in self._picture.targets_of(name)]
+        return [row for pk in targets if (row := self._picture.targets.get(pk))]
 
 
 class _Levels:
