@@ -28,7 +28,7 @@ from govnet.monitor.models import Target
 from govnet.monitor.services import bump_revision
 from govnet.notices.models import Channel, Policy, Step
 Target.objects.filter(reference=False).update(interval_s=5)
-Rule.objects.filter(source="metric").update(enabled=False)
+Rule.objects.filter(source__in=("metric", "expiry")).update(enabled=False)
 channel = Channel.objects.create(name="e2e", kind="webhook", address={url!r}, per_minute=600)
 policy = Policy.objects.create(name="e2e", least="notice")
 Step.objects.create(policy=policy, channel=channel, to="channel")
