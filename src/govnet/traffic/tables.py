@@ -6,6 +6,7 @@ from typing import Any
 
 import django_tables2 as tables
 from django.utils.formats import number_format
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.tables import LinkColumn, ObjectTable
@@ -48,7 +49,8 @@ class FlowExporterTable(ObjectTable):
 
     def render_untrue(self, value: bool) -> str:  # a column's value
         """A sign and a word; what was never compared is no sign of truth."""
-        return f"▲ {_('disagrees')}" if value else "—"
+        word = _now("disagrees")
+        return f"▲ {word}" if value else "—"
 
     def render_records(self, value: int) -> str:
         """With separators."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -123,18 +124,19 @@ def _cards(user: User, window: Window) -> list[dict[str, Any]]:
 
 
 def _talkers(user: User, window: Window) -> dict[str, Any]:
-    found = flow_queries.flow_hosts(
-        shared_client(get_config()), window.start, window.end, explorer.unit_scope(user), TOP
-    )
+    both_ways: Counter[str] = Counter()  # an address has a row for each direction, and unit
+    for total in flow_queries.flow_hosts(
+        shared_client(get_config()), window.start, window.end, explorer.unit_scope(user), 4 * TOP
+    ):
+        both_ways[plain_address(total.key[0])] += total.octets
     rows = []
-    for total in found:
-        address = plain_address(total.key[0])
+    for address, octets in both_ways.most_common(TOP):
         is_rest = address == "::"
         rows.append(
             {
                 "label": _("All smaller ones") if is_rest else address,
-                "mean": explorer.per_second(total.octets, "octets", window.seconds),
-                "octets": total.octets,
+                "mean": explorer.per_second(octets, "octets", window.seconds),
+                "octets": octets,
                 "share": None,
                 "query": "" if is_rest else f"by1=application&address={address}&{window.query}",
             }
