@@ -10,9 +10,12 @@ from django.db.models.signals import post_save
 from django.test import Client
 from django.urls import reverse
 
+from govnet.core.windows import window_of
 from govnet.inventory.models import AccessPoint, Device, Region, Unit
 from govnet.monitor.services import revision
-from govnet.traffic import services
+from govnet.telemetry.flow_queries import FlowTotal
+from govnet.telemetry.schema import INWARD, OUTWARD
+from govnet.traffic import services, views
 from govnet.traffic.models import AddressBlock, FlowExporter
 from tests.people import person
 
@@ -155,3 +158,18 @@ def test_the_ledger_as_the_receiver_reads_it(
     }
     assert ledger.countries is not None
     assert ledger.systems is None  # a wrong file is logged, not half-used
+
+
+def test_a_talker_is_one_address_whatever_the_direction(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals = [
+        FlowTotal(("::ffff:10.20.0.1", 1, direction), octets, 1, 1)
+        for direction, octets in ((OUTWARD, 60), (INWARD, 40))
+    ]
+    totals.append(FlowTotal(("::ffff:10.20.0.2", 1, INWARD), 90, 1, 1))
+    monkeypatch.setattr(views, "shared_client", lambda _config: None)
+    monkeypatch.setattr(views.flow_queries, "flow_hosts", lambda *_: totals)
+    rows = views._talkers(person("all", whole_site=True), window_of({}, "6h"))["rows"]
+    assert [(row["label"], row["octets"]) for row in rows] == [
+        ("10.20.0.1", 100),
+        ("10.20.0.2", 90),
+    ]
