@@ -13,6 +13,7 @@ from django.urls import reverse
 from govnet.core.windows import window_of
 from govnet.inventory.models import AccessPoint, Device, Region, Unit
 from govnet.monitor.services import revision
+from govnet.telemetry import flow_queries
 from govnet.telemetry.flow_queries import FlowTotal
 from govnet.telemetry.schema import INWARD, OUTWARD
 from govnet.traffic import services, views
@@ -167,7 +168,7 @@ def test_a_talker_is_one_address_whatever_the_direction(monkeypatch: pytest.Monk
     ]
     totals.append(FlowTotal(("::ffff:10.20.0.2", 1, INWARD), 90, 1, 1))
     monkeypatch.setattr(views, "shared_client", lambda _config: None)
-    monkeypatch.setattr(views.flow_queries, "flow_hosts", lambda *_: totals)
+    monkeypatch.setattr(flow_queries, "flow_hosts", lambda *_: totals)
     rows = views._talkers(person("all", whole_site=True), window_of({}, "6h"))["rows"]
     assert [(row["label"], row["octets"]) for row in rows] == [
         ("10.20.0.1", 100),
