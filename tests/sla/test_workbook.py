@@ -48,25 +48,30 @@ def test_the_spreadsheet_recomputes_every_figure(tmp_path: Path) -> None:
     )
     inputs = inputs_of(Scope("unit", city.unit_east.pk), at("2025-11-01"), at("2025-12-01"))
     west = inputs_of(Scope("unit", city.unit_west.pk), at("2025-11-01"), at("2025-12-01"))
-    for given, percents in ((inputs, 3), (west, 0)):
-        rows = _recomputed(workbook("东区", given), tmp_path)
+    books = [workbook("东区", given) for given in (inputs, west)]
+    for rows, percents in zip(_recomputed(books, tmp_path), (3, 0), strict=True):
         assert [row[15] for row in rows] == ["一致"] * len(rows)
         assert sum(isinstance(row[13], float | int) for row in rows) == percents
         assert all(row[3] == sum(row[4:10]) for row in rows)
 
 
-def _recomputed(content: bytes, folder: Path) -> list[tuple[Any, ...]]:
-    source = folder / "in.xlsx"
-    source.write_bytes(content)
+def _recomputed(books: list[bytes], folder: Path) -> list[list[tuple[Any, ...]]]:
+    """The summary of each workbook after LibreOffice has worked out its formulae; one start."""
+    sources = [folder / f"in{number}.xlsx" for number in range(len(books))]
+    for source, content in zip(sources, books, strict=True):
+        source.write_bytes(content)
     profile = f"-env:UserInstallation=file://{folder}/profile"
     convert = ["--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir"]
     done = subprocess.run(
-        ["soffice", profile, *convert, str(folder / "out"), str(source)],
+        ["soffice", profile, *convert, str(folder / "out"), *map(str, sources)],
         check=True,
         capture_output=True,
         timeout=150,
     )
-    assert (folder / "out" / "in.xlsx").is_file(), done.stderr.decode()
-    out = io.BytesIO((folder / "out" / "in.xlsx").read_bytes())
-    sheet = load_workbook(out, data_only=True)["汇总"]
-    return list(sheet.iter_rows(min_row=6, values_only=True))
+    found = []
+    for source in sources:
+        made = folder / "out" / source.name
+        assert made.is_file(), done.stderr.decode()
+        sheet = load_workbook(io.BytesIO(made.read_bytes()), data_only=True)["汇总"]
+        found.append(list(sheet.iter_rows(min_row=6, values_only=True)))
+    return found
