@@ -68,7 +68,9 @@ def plan(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Saved."))
             return redirect(project)
-    return form_page(request, form, _("Plan of the milestones"), project.get_absolute_url())
+    return form_page(
+        request, form, f"{_('Plan of the milestones')} · {project}", project.get_absolute_url()
+    )
 
 
 @require_POST
@@ -101,7 +103,9 @@ def budget_add(request: HttpRequest, pk: int) -> HttpResponse:
         form.save()
         messages.success(request, _("Saved."))
         return redirect(project)
-    return form_page(request, form, _("New budget entry"), project.get_absolute_url())
+    return form_page(
+        request, form, f"{_('New budget entry')} · {project}", project.get_absolute_url()
+    )
 
 
 @permission_required("projects.change_project", raise_exception=True)
@@ -118,7 +122,7 @@ def carry(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("%s yuan carried over.") % f"{left:,.2f}")
             return redirect(project)
-    return form_page(request, form, _("Carry over"), project.get_absolute_url())
+    return form_page(request, form, f"{_('Carry over')} · {project}", project.get_absolute_url())
 
 
 @require_POST
