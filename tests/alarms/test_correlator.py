@@ -42,15 +42,17 @@ def correlator(net: Net) -> Correlator:
     return made
 
 
-def down(net: Net, *names: str, state: str = "down") -> None:
-    """These change their state now, each with its flip; what stands above was seen since."""
+def down(net: Net, *names: str, state: str = "down", ago_s: float = 9) -> None:
+    """These changed their state a moment ago, each with its flip; what stands above was seen
+    since."""
     now = timezone.now()
+    begun = now - timedelta(seconds=ago_s)
     for name in names:
         target = net.targets[name]
         set_state(target, state, minutes=0, answered_at=now)
-        TargetState.objects.filter(target=target).update(since=now - timedelta(seconds=4))
+        TargetState.objects.filter(target=target).update(since=begun)
         Flip.objects.create(
-            target=target, old_state="up", new_state=state, at=now - timedelta(seconds=4),
+            target=target, old_state="up", new_state=state, at=begun,
             confirmed_at=now, reason="timeout",
         )  # fmt: skip
     TargetState.objects.filter(state="up").update(answered_at=now)
@@ -136,7 +138,7 @@ def test_a_device_on_a_single_line_waits_for_a_word_of_the_line(
     PortState.objects.update_or_create(
         port=line.z_port, defaults={"oper_up": True, "sampled_at": before}
     )
-    down(net, "e1")
+    down(net, "e1", ago_s=4)
     settle(correlator, 10)
     assert active() == {"e1接入点": None}
     assert told() == []
@@ -157,7 +159,7 @@ def test_a_device_whose_line_says_nothing_is_told_after_a_moment(
         port=line.z_port,
         defaults={"oper_up": True, "sampled_at": timezone.now() - timedelta(seconds=30)},
     )
-    down(net, "e1")
+    down(net, "e1", ago_s=4)
     settle(correlator, 10)
     assert told() == []
     TargetState.objects.filter(state="up").update(answered_at=timezone.now())

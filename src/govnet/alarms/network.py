@@ -24,7 +24,7 @@ from govnet.monitor.models import PortState, TargetState
 from govnet.topology import services as topology
 from govnet.topology.elements import PROBE
 from govnet.topology.ledger import Placed
-from govnet.topology.readings import ANSWERING
+from govnet.topology.readings import ANSWERING, PORT_STATE_FRESH
 
 UNREACHABLE: Final = "unreachable"
 DEGRADED: Final = "degraded"
@@ -289,20 +289,18 @@ class _Faults:
         proven = all(proofs) if ends or not proofs else any(proofs)
         if not proven:
             return since + HOLD
-        return since + LINE_HOLD if self._line_is_unread(root, since) else None
+        return since + LINE_HOLD if self._line_may_say_so(root) else None
 
-    def _line_is_unread(self, root: Root, since: datetime) -> bool:
-        """Whether a device's only line is read at its ports, and was not since the device fell."""
+    def _line_may_say_so(self, root: Root) -> bool:
+        """Whether a device hangs on a single line whose ports are read."""
         graph = self._picture.placed.graph
         if root.kind is not RootKind.NODE_DOWN or root.inferred:
             return False
         lines = [graph.ids[line] for line, _end in graph.uplinks(graph.index[root.element])]
-        if len(lines) != 1:
-            return False
-        ports = [port for port in self._picture.placed.ports.get(lines[0], ()) if port]
-        read = PortState.objects.filter(port_id__in=ports, sampled_at__isnull=False)
-        newest = read.order_by("-sampled_at").values_list("sampled_at", flat=True).first()
-        return newest is not None and newest <= since
+        ends = self._picture.placed.ports
+        ports = [port for line in lines for port in ends.get(line, ()) if port]
+        read = PortState.objects.filter(sampled_at__gte=self._now - PORT_STATE_FRESH)
+        return len(lines) == 1 and read.filter(port_id__in=ports).exists()
 
     def _answers(self, element: str) -> tuple[datetime | None, datetime | None]:
         """Since when a node answers, and when it last did; the probe point with anything."""
