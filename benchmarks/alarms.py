@@ -184,10 +184,14 @@ def judged(rows: list[Measured]) -> list[dict[str, Any]]:
         )
         # What the peer does not see at all may be told once.
         found.append(_figure(text, row.notices, max(row.peer_notices, 1)))
-    seen = sorted(row.visible_s for row in rows if row.visible_s is not None)
-    if len(seen) > 1:
-        p95 = statistics.quantiles(seen, n=20, method="inclusive")[-1]
-        found.append(_figure("fault to alarm in the list, p95", p95, LIMIT_S, "s"))
+    for name, times in (
+        ("fault to alarm in the list, p95", [row.visible_s for row in rows]),
+        ("fault to notice, p95", [row.told_s for row in rows]),
+    ):
+        known = sorted(at for at in times if at is not None)
+        if len(known) > 1:
+            p95 = statistics.quantiles(known, n=20, method="inclusive")[-1]
+            found.append(_figure(name, p95, LIMIT_S, "s"))
     return found
 
 
