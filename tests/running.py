@@ -176,14 +176,20 @@ class Running(Installation):
 
 
 @contextmanager
-def running_govnet(tmp_path: Path, **env: str) -> Iterator[Running]:
+def running_govnet(
+    tmp_path: Path, before: Callable[[Installation], object] | None = None, **env: str
+) -> Iterator[Running]:
     """Run ``govnet up`` while the block runs; every process is ok when it is entered.
 
     Args:
         tmp_path: gets ``data/`` and ``govnet.log``.
+        before: fills the prepared database before the processes start.
         env: further environment, for example ``GOVNET_LOG_FORMAT="json"``.
     """
     settings = installation(tmp_path, **env)
+    if before is not None:
+        settings.run("prepare")
+        before(settings)
     running = Running(settings.data_dir, settings.env, supervisor=settings.start("up"))
     try:
         running.wait_ok()
