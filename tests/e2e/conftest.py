@@ -23,7 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """A twin of 40 units with GovNet inside; who breaks something heals it.
 
-    Files run in the order of their names: what needs the city as it was built comes first.
+    Files run in the order of their names: what needs the city as it was built comes first, and
+    what breaks the same lines again and again last, since their alarms then count as flapping.
     """
     require_twin()
     with a_city(tmp_path_factory.mktemp("twin"), f"e{os.getpid()}", UNITS) as found:

@@ -147,7 +147,7 @@ def test_the_demo_city_of_163_units_runs_in_a_twin(tmp_path: Path) -> None:
     try:
         until(lambda: "process started" in site.log_tail(), 180, "a start", site.log_tail)
         until(lambda: site.status()["ok"], 180, "every process ok", site.log_tail)
-        believed.wait_for(lambda states: list(states.values()).count("up") > 2 * 163, 90)
+        believed.wait_for(lambda states: list(states.values()).count("up") > 2 * 163, 150)
         assert "twin" in site.log_path.read_text(encoding="utf-8")
         name = kernel.names("gn-demo")[0].split("-")[1]
     finally:

@@ -56,7 +56,8 @@ print(len(targets), len(planned_spans(targets, now - timedelta(hours=1), now)))
 """
 ACTIVE = """
 SELECT a.object_name, a.kind, r.object_name, a.window_id FROM alarms_alarm a
-LEFT JOIN alarms_alarm r ON r.id = a.root_id WHERE a.state IN ('raised', 'acknowledged')
+LEFT JOIN alarms_alarm r ON r.id = a.root_id
+WHERE a.state IN ('raised', 'acknowledged') AND a.object_kind <> 'contract'
 """
 
 
