@@ -123,8 +123,8 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the receiver does not come up")
 
 
-def until(condition: Callable[[], object], seconds: float) -> None:
+def until(condition: Callable[[], object], seconds: float, every_s: float = 0.2) -> None:
     """Wait for a condition, not for ever."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(every_s)
