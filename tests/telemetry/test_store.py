@@ -21,7 +21,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from govnet.config import Config, get_secrets
 from govnet.runtime import store as store_module
-from govnet.telemetry.client import connect, endpoint, migrate_store
+from govnet.telemetry.client import TelemetryUnavailableError, connect, endpoint, migrate_store
 from govnet.telemetry.columns import to_batch
 from govnet.telemetry.migrations import SchemaTooNewError
 from govnet.telemetry.queries import latest_probe
@@ -54,6 +54,14 @@ def test_nobody_gets_in_without_the_token(
     assert answer.status_code == status
     assert answer.headers["X-ClickHouse-Exception-Code"] == "516"
     assert "1\n" not in answer.text.splitlines(keepends=True)
+
+
+def test_a_store_that_does_not_know_us_does_not_answer(store: Config) -> None:
+    stranger = store.model_copy(
+        update={"telemetry_url": f"http://govnet:stranger@127.0.0.1:{store.store_port}/govnet"}
+    )
+    with pytest.raises(TelemetryUnavailableError, match="GOVNET_STORE_PORT"):
+        connect(stranger)
 
 
 def test_another_user_with_the_token_is_refused(store: Config) -> None:

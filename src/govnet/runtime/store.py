@@ -42,7 +42,7 @@ from starlette.routing import Route
 from govnet.config import Config, get_secrets
 from govnet.runtime.health import LOOPBACK, HealthReport
 from govnet.runtime.locks import only_one
-from govnet.telemetry.client import DATABASE, USER
+from govnet.telemetry.client import AUTHENTICATION_FAILED, DATABASE, USER
 from govnet.telemetry.deduplication import LogSync, repair_store
 from govnet.telemetry.migrations import Row, SchemaTooNewError, migrate, parse_compact
 from govnet.telemetry.schema import families
@@ -58,7 +58,7 @@ WAIT_FOR_CONNECTION_S: Final = 15
 QUERY_SECONDS: Final = 30
 GRACE_S: Final = 2
 
-UNKNOWN_TABLE, UNKNOWN_DATABASE, AUTHENTICATION_FAILED, UNKNOWN_SETTING = 60, 81, 516, 115
+UNKNOWN_TABLE, UNKNOWN_DATABASE, UNKNOWN_SETTING = 60, 81, 115
 MEMORY_LIMIT_EXCEEDED, TOO_LARGE, TOO_BUSY, UNKNOWN_EXCEPTION = 241, 229, 202, 1002
 _BAD_REQUEST: Final = frozenset({26, 27, 33, 36, 41, 46, 47, 53, 62, 70, 72, 115, 117, 386, 456})
 

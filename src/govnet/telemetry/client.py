@@ -23,6 +23,7 @@ USER: Final = "govnet"
 DATABASE: Final = "govnet"
 CONNECT_TIMEOUT_S: Final = 3
 ANSWER_TIMEOUT_S: Final = 20
+AUTHENTICATION_FAILED: Final = 516  # ClickHouse's code
 
 Answer = TypeVar("Answer")
 
@@ -65,7 +66,8 @@ def guarded(call: Callable[[], Answer]) -> Answer:
     """Run one exchange with the store; a store that does not answer is one kind of error.
 
     Raises:
-        TelemetryUnavailableError: no connection, no answer in time, or a broken answer.
+        TelemetryUnavailableError: no connection, no answer in time, a broken answer, or a store
+            that does not know us: it may be another installation's on the same port.
         DatabaseError: the store answered with a ClickHouse error.
     """
     from clickhouse_connect.driver.exceptions import (
@@ -81,8 +83,13 @@ def guarded(call: Callable[[], Answer]) -> Answer:
         raise TelemetryUnavailableError(
             f"the telemetry store does not answer ({type(error).__name__})"
         ) from error
-    except DatabaseError:
-        raise
+    except DatabaseError as error:
+        if error.code != AUTHENTICATION_FAILED:
+            raise
+        raise TelemetryUnavailableError(
+            "the telemetry store refuses the user and password of this installation;"
+            " check GOVNET_TELEMETRY_URL, or GOVNET_STORE_PORT if another GovNet runs here"
+        ) from error
     except ClickHouseError as error:
         raise TelemetryUnavailableError(f"the telemetry store answered badly: {error}") from error
 
