@@ -62,6 +62,8 @@ def _configuration(room: Room) -> str:
         "master agentx",
         f"agentXSocket {AGENTX}",
         "agentXPerms 0777 0777",
+        # From the address that the ledger knows, as a router's "trap source" is set.
+        f"[snmp] clientaddr {room.city.address_of(node.name)[0]}",
         f"trap2sink {collector}:{TRAP_PORT} {secrets.community}",
         "authtrapenable 1",
         'createUser watcher SHA-256 "only-inside-this-agent"',

@@ -17,7 +17,8 @@ CHINESE: Final = frozenset({"acc02", "u001"})
 
 CONFIGURATION: Final = """\
 module(load="imuxsock" SysSock.Use="on" SysSock.Name="/run/log" SysSock.RateLimit.Interval="0")
-action(type="omfwd" target="{target}" port="{port}" protocol="udp" template="{template}")
+action(type="omfwd" target="{target}" port="{port}" protocol="udp" template="{template}"
+  address="{source}") # the one that the ledger knows, as a router's "logging source" is set
 """
 CHINESE_TEMPLATE: Final = """\
 template(name="chinese" type="string"
@@ -31,7 +32,10 @@ def daemons(room: Room) -> Iterator[Daemon]:
     if not room.node.agent or not (room.node.routes or name in CHINESE):
         return
     text = CONFIGURATION.format(
-        target=room.collector[0], port=SYSLOG_PORT, template=_template(name)
+        target=room.collector[0],
+        port=SYSLOG_PORT,
+        template=_template(name),
+        source=room.city.address_of(name)[0],
     )
     before = CHINESE_TEMPLATE if name in CHINESE else ""
     room.write("rsyslog.conf", before + text, encoding="gb18030")
