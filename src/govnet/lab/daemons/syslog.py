@@ -18,6 +18,7 @@ CHINESE: Final = frozenset({"acc02", "u001"})
 CONFIGURATION: Final = """\
 module(load="imuxsock" SysSock.Use="on" SysSock.Name="/run/log" SysSock.RateLimit.Interval="0")
 action(type="omfwd" target="{target}" port="{port}" protocol="udp" template="{template}"
+  action.resumeInterval="1" # its first messages come before the routes
   address="{source}") # the one that the ledger knows, as a router's "logging source" is set
 """
 CHINESE_TEMPLATE: Final = """\
