@@ -350,6 +350,38 @@ def test_other_events_raise_and_clear_by_their_own_word(net: Net, correlator: Co
     assert Alarm.objects.get().state == AlarmState.CLEARED
 
 
+def test_a_lost_routing_neighbour_belongs_to_what_took_it_away(
+    net: Net, correlator: Correlator
+) -> None:
+    """The neighbours of a router without power say so a second before it is known."""
+    report_event("ospf_down", net.devices["core1"], raised=True, source="trap")
+    inbox.inbox.store()
+    correlator.step(11)
+    assert active() == {"core1": None}
+    assert told() == []
+    down(net, "agg-e", "e1", "e2")
+    settle(correlator, 14)
+    assert active()["core1"] == "agg-e"
+    assert told() == ["raised agg-e"]
+    down(net, "agg-e", "e1", "e2", state="up", ago_s=1)
+    correlator.step(40)
+    report_event("ospf_down", net.devices["core1"], raised=False, source="trap")
+    inbox.inbox.store()
+    correlator.step(44)
+    assert told() == ["raised agg-e", "cleared agg-e"]
+
+
+def test_a_routing_neighbour_lost_with_nothing_else_is_told_after_the_dead_interval(
+    net: Net, correlator: Correlator
+) -> None:
+    report_event("ospf_down", net.devices["core1"], raised=True, source="syslog")
+    inbox.inbox.store()
+    correlator.step(11)
+    assert told() == []
+    correlator.step(60, timezone.now() + network.NEIGHBOUR_HOLD)
+    assert told() == ["raised core1"]
+
+
 def test_a_storm_of_reports_is_merged_without_loss(net: Net, correlator: Correlator) -> None:
     for number in range(20_000):
         report_event("link_down", net.circuits["agg-e-core1"], raised=True, source="trap")

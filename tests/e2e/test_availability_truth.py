@@ -17,12 +17,12 @@ SCENARIO = Scenario.model_validate(
     {
         "name": "单位线路中断",
         "steps": [
-            {"at": 15, "fault": "cut", "target": "u003", "expect": {"u003/icmp4": "down"}},
-            {"at": 52, "heal": "cut", "target": "u003", "expect": {"u003/icmp4": "up"}},
-            {"at": 60, "fault": "off", "target": "u005"},
-            {"at": 75, "fault": "cut", "target": "u003"},
-            {"at": 105, "heal": "all"},
-            {"at": 125, "end": True},
+            {"at": 8, "fault": "cut", "target": "u003", "expect": {"u003/icmp4": "down"}},
+            {"at": 33, "heal": "cut", "target": "u003", "expect": {"u003/icmp4": "up"}},
+            {"at": 38, "fault": "off", "target": "u005"},
+            {"at": 48, "fault": "cut", "target": "u003"},
+            {"at": 68, "heal": "all"},
+            {"at": 84, "end": True},
         ],
     }
 )

@@ -6,27 +6,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 from govnet.lab import kernel
 from govnet.lab.description import Role
 from govnet.lab.twin import Twin
 from tests.e2e.conftest import UNITS
-from tests.e2e.twins import City, a_twin, left_of, require_twin
+from tests.e2e.twins import City, a_twin, left_of
 from tests.running import installation, until
-
-OWN_TWIN = """
-import sys, time
-from pathlib import Path
-from govnet.lab.inside import own_twin
-from govnet.lab.plan import demo_lines, describe
-with own_twin(Path(sys.argv[1]), lambda name: describe(demo_lines(1), name)) as twin:
-    print(twin.city.name, flush=True)
-    time.sleep(120)
-"""
 
 
 def test_every_unit_is_measured_on_both_versions_of_ip(city: City) -> None:
@@ -121,37 +108,3 @@ def _kill_half_of(twin: Twin) -> None:
         for command in ("python", "python3", "zebra", "snmpd"):
             for pid in processes.get(command, ()):
                 os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_an_installations_own_twin_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
-    require_twin()
-    process = subprocess.Popen(
-        [sys.executable, "-c", OWN_TWIN, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    name = process.stdout.readline().strip()
-    try:
-        assert left_of(name)
-    finally:
-        process.send_signal(number)
-        process.wait(20)
-    until(lambda: left_of(name) == [], 20, "everything gone")
-
-
-def test_the_demo_city_of_163_units_runs_in_a_twin(tmp_path: Path) -> None:
-    require_twin()
-    site = installation(tmp_path)
-    process = site.start("demo")
-    believed = City(None, site, process)  # type: ignore[arg-type]  # the demo builds its own
-    try:
-        until(lambda: "process started" in site.log_tail(), 180, "a start", site.log_tail)
-        until(lambda: site.status()["ok"], 180, "every process ok", site.log_tail)
-        believed.wait_for(lambda states: list(states.values()).count("up") > 2 * 163, 150)
-        assert "twin" in site.log_path.read_text(encoding="utf-8")
-        name = kernel.names("gn-demo")[0].split("-")[1]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-    assert process.returncode == 0
-    assert left_of(name) == []

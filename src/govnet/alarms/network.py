@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -42,6 +42,11 @@ confirmation of its state."""
 LINE_HOLD: Final = timedelta(seconds=8)
 """So long a notice of a device on a single line waits for a word of that line: the trap of its
 port comes within this, and then the line is named and not the device."""
+
+NEIGHBOUR_LOST: Final = frozenset({"bgp_down", "ospf_down"})
+NEIGHBOUR_HOLD: Final = timedelta(seconds=40)
+"""So long a notice of a lost routing neighbour waits: OSPF's usual dead interval, after which
+what took the neighbour away is known by other means, or the neighbour is back."""
 
 WAYS_TO_IT: Final = (Reason.UPSTREAM_ANSWERS, Reason.HOST_ANSWERS, Reason.UPSTREAM_CLEAN)
 """Reasons that name what lies before a fault on the way from the probe point."""
@@ -117,7 +122,7 @@ def faults_of(picture: Picture, now: datetime) -> tuple[list[Fault], Diagnosis]:
         picture.owners = dict(AccessPoint.objects.values_list("pk", "unit_id"))
         picture.unit_names = dict(Unit.objects.values_list("pk", "name"))
     faults = _Faults(picture, diagnosis, now)
-    return [*faults.roots(), *faults.explained(), *_of_events(picture)], diagnosis
+    return [*faults.roots(), *faults.explained(), *faults.reported()], diagnosis
 
 
 def nothing_known(picture: Picture) -> Callable[[Alarm], bool]:
@@ -197,6 +202,46 @@ class _Faults:
                 )
             )
         return found
+
+    def reported(self) -> list[Fault]:
+        """Faults that only traps and logs tell of; links belong to the diagnosis."""
+        return [
+            self._of_event(event)
+            for event in self._picture.events
+            if event.kind != LINK_DOWN or event.object_kind != ObjectKind.CIRCUIT
+        ]
+
+    def _of_event(self, event: EventState) -> Fault:
+        fault = Fault(
+            event.kind,
+            event.ref,
+            event.since,
+            detail={"source": event.source},
+            evidence={"events": event.evidence},
+        )
+        if event.kind not in NEIGHBOUR_LOST:
+            return fault
+        around = self._around(element_of(event.ref))
+        back = [since for name in around if (since := self._answers(name)[0]) is not None]
+        return replace(
+            fault,
+            root=self._root_among(around),
+            told_after=max(event.since, *back) + NEIGHBOUR_HOLD,
+        )
+
+    def _around(self, element: str) -> list[str]:
+        """A node, the lines at it and the nodes at their other ends."""
+        graph = self._picture.placed.graph
+        if element not in graph.index:
+            return []
+        ends = graph.ways_out[graph.index[element]]
+        return [element, *(graph.ids[other] for way in ends for other in way)]
+
+    def _root_among(self, elements: Iterable[str]) -> Key | None:
+        """A routing neighbour is lost with itself or with the line to it: what explains those."""
+        causes = self._diagnosis.causes()
+        roots = (root for element in elements for root in causes.get(element, ()))
+        return next((self._root_keys[root] for root in roots if root in self._root_keys), None)
 
     def _kind_of(self, ref: Ref, state: State) -> str:
         if state is State.DEGRADED:
@@ -357,21 +402,6 @@ class _Levels:
             ref.kind == ObjectKind.ACCESS_POINT and self._points.get(ref.pk, 0) >= FAST_MBPS
         )
         return Level.MAJOR.value if fast or impact.get("units", 0) > 1 else Level.MINOR.value
-
-
-def _of_events(picture: Picture) -> list[Fault]:
-    """Faults that only traps and logs tell of; links belong to the diagnosis."""
-    return [
-        Fault(
-            event.kind,
-            event.ref,
-            event.since,
-            detail={"source": event.source},
-            evidence={"events": event.evidence},
-        )
-        for event in picture.events
-        if event.kind != LINK_DOWN or event.object_kind != ObjectKind.CIRCUIT
-    ]
 
 
 def blind_fault(diagnosis: Diagnosis, now: datetime) -> Fault | None:
