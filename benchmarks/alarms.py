@@ -13,15 +13,13 @@ import json
 import os
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.notices import notices_heard
 from tests.e2e.twins import City, a_city
 
 from benchmarks.icinga import PROGRAM, Icinga, icinga
@@ -38,18 +36,7 @@ LIMIT_S = 15.0
 CLAIM_NOTHING = frozenset({"syn-flood", "amplification", "scan", "flap"})
 """Faults after which nobody can say what should be told."""
 
-SET_UP = """
-from govnet.alarms.models import Rule
-from govnet.monitor.models import Target
-from govnet.monitor.services import bump_revision
-from govnet.notices.models import Channel, Policy, Step
-Target.objects.filter(reference=False).update(interval_s=10)
-Rule.objects.filter(source__in=("metric", "expiry")).update(enabled=False)
-channel = Channel.objects.create(name="bench", kind="webhook", address={url!r}, per_minute=600)
-policy = Policy.objects.create(name="bench", least="notice")
-Step.objects.create(policy=policy, channel=channel, to="channel")
-bump_revision()
-"""
+INTERVAL_S = 10
 ACTIVE = "SELECT object_name FROM alarms_alarm WHERE state IN ('raised', 'acknowledged')"
 RAISED = """
 SELECT (julianday(min(raised_at)) - 2440587.5) * 86400 FROM alarms_alarm
@@ -83,34 +70,6 @@ class Measured:
 
 Told = list[tuple[float, str]]
 """Problems that GovNet told: when they arrived, and the object."""
-
-
-@contextmanager
-def web_service(city: City, told: Told) -> Iterator[str]:
-    """A server in the operations room; a socket stays in the namespace where it was made."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            now = time.time()
-            told.extend(
-                (now, a["object"]["name"]) for a in body["alarms"] if a["state"] == "raised"
-            )
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    address = str(city.twin.city.address_of("noc")[0])
-    with kernel.inside(city.twin.namespace("noc")):
-        server = ThreadingHTTPServer((address, 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://{address}:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @dataclass
@@ -210,8 +169,15 @@ def measured(names: list[str]) -> Iterator[Measured]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         told: Told = []
-        with a_city(folder, f"b{os.getpid()}", UNITS) as city, web_service(city, told) as url:
-            city.govnet.django(SET_UP.format(url=url))
+
+        def hear(name: str, state: str) -> None:
+            if state == "raised":
+                told.append((time.time(), name))
+
+        with (
+            a_city(folder, f"b{os.getpid()}", UNITS) as city,
+            notices_heard(city, INTERVAL_S, hear),
+        ):
             _wait(lambda: set(city.states().values()) == {"up"}, 180)
             with icinga(city.twin, folder) as peer:
                 for name in names or known:

@@ -5,35 +5,22 @@ The notices are counted where they arrive: at a web service in the operations ro
 
 from __future__ import annotations
 
-import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from govnet.lab import faults, kernel
+from govnet.lab import faults
 from govnet.lab.scenario import truth_now
 from govnet.lab.truth import Sense
+from tests.e2e.notices import notices_heard
 from tests.e2e.twins import City
 from tests.running import until
 
-# Ping every 5 s and ports every 5 s: the intervals of a real site would need minutes.
-SET_UP = """
-from govnet.alarms.models import Rule
-from govnet.monitor.models import Target
-from govnet.monitor.services import bump_revision
-from govnet.notices.models import Channel, Policy, Step
-Target.objects.filter(reference=False).update(interval_s=5)
-Rule.objects.filter(source__in=("metric", "expiry")).update(enabled=False)
-channel = Channel.objects.create(name="e2e", kind="webhook", address={url!r}, per_minute=600)
-policy = Policy.objects.create(name="e2e", least="notice")
-Step.objects.create(policy=policy, channel=channel, to="channel")
-bump_revision()
-"""
+INTERVAL_S = 5
+"""The intervals of a real site would need minutes."""
+
 PLAN = """
 from datetime import timedelta
 from django.utils import timezone
@@ -67,36 +54,13 @@ class Told:
 
     notices: list[tuple[str, str]] = field(default_factory=list)
 
+    def hear(self, name: str, state: str) -> None:
+        """Keep one."""
+        self.notices.append((name, state))
+
     def of(self, state: str) -> Counter[str]:
         """Objects of the alarms that were raised, or cleared, each with how often it was told."""
         return Counter(name for name, told in self.notices if told == state)
-
-
-@contextmanager
-def web_service(city: City, told: Told) -> Iterator[str]:
-    """A server in the operations room; a socket stays in the namespace where it was made."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            for alarm in body["alarms"]:
-                told.notices.append((alarm["object"]["name"], alarm["state"]))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    address = str(city.twin.city.address_of("noc")[0])
-    with kernel.inside(city.twin.namespace("noc")):
-        server = ThreadingHTTPServer((address, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{address}:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @dataclass
@@ -148,8 +112,7 @@ class Watched:
 def told(city: City) -> Iterator[Told]:
     """The service, and everything up, with a policy that tells it of every level."""
     found = Told()
-    with web_service(city, found) as url:
-        city.govnet.django(SET_UP.format(url=url))
+    with notices_heard(city, INTERVAL_S, found.hear):
         yield found
 
 
