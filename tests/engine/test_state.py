@@ -73,9 +73,10 @@ class World:
         return self.tracker.state(target_id)
 
 
-def up(*ids: int, references: tuple[int, ...] = ()) -> World:
+def up(*ids: int, references: tuple[int, ...] = (), rules: StateRules | None = None) -> World:
     """A world in which everything has just answered."""
-    world = World([make(i) for i in ids] + [make(i, reference=True) for i in references])
+    targets = [make(i) for i in ids] + [make(i, reference=True) for i in references]
+    world = World(targets, rules or StateRules())
     for target in world.targets:
         world.see(target.id, OK)
     assert all(world.state(target.id) is UP for target in world.targets)
@@ -223,14 +224,51 @@ def test_sight_comes_back_by_itself() -> None:
     world.see(9, OK)
     assert not world.tracker.blind
     world.see(1, OK)
-    for _ in range(3):
+    sight = world.now.wall
+    while world.now.wall < sight + 12:
         world.wait()
         world.see(9, OK)
         world.see(2, FAILED)
         world.see(9, OK, ago=-0.001)
     assert [(c.target_id, c.new) for c in world.changes] == [(9, UP), (1, UP), (2, DOWN)]
     down = world.changes[-1]
-    assert down.confirmed_ts - down.since == 2  # counted afresh, the blind time is left out
+    assert down.since == sight + 1  # counted afresh, the blind time is left out
+    assert down.confirmed_ts == sight + world.rules.settle_s
+
+
+def test_what_answers_late_after_blindness_was_never_down() -> None:
+    """Routing converges: the near part of the network answers seconds before the far one."""
+    world = up(1, references=(9,))
+    for _ in range(4):
+        world.wait()
+        world.see(1, FAILED)
+        world.see(9, FAILED)
+    world.changes.clear()
+    world.wait()
+    world.see(9, OK)
+    for _ in range(8):
+        world.wait()
+        world.see(1, FAILED)
+        world.see(9, OK)
+    world.wait()
+    world.see(1, OK)
+    assert [(c.target_id, c.new) for c in world.changes] == [(9, UP), (1, UP)]
+
+
+def test_what_was_sent_while_blind_proves_nothing_when_it_fails_later() -> None:
+    world = up(1, references=(9,), rules=StateRules(settle_s=0.0))
+    for _ in range(4):
+        world.wait()
+        world.see(9, FAILED)
+    world.wait()
+    world.see(9, OK)
+    world.changes.clear()
+    for ago in (2.0, 1.5, 1.2):
+        world.wait(0.1)
+        world.see(1, FAILED, ago=ago)
+        world.see(9, OK, ago=-0.001)
+    assert world.changes == []
+    assert world.tracker.recheck_after(1) is None
 
 
 def test_a_target_that_was_down_is_unknown_while_nobody_can_see() -> None:

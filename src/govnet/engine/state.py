@@ -66,6 +66,8 @@ class StateRules:
         mass_share: share of all targets newly failing at which the brake holds.
         mass_min: newly failing targets below which the brake never holds.
         mass_window_s: how long a failure counts as new for the brake.
+        settle_s: seconds after blindness in which no target goes down: routing converges
+            then, and the near part of the network answers before the far one.
     """
 
     confirmations: int = 3
@@ -81,6 +83,7 @@ class StateRules:
     mass_share: float = 0.5
     mass_min: int = 10
     mass_window_s: float = 10.0
+    settle_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,8 @@ class StateTracker:
         self._recent: OrderedDict[int, float] = OrderedDict()
         self._brake_since: float | None = None
         self._answer_ts = NEVER
+        self._sight_ts = NEVER
+        self._settled_mono = NEVER
         self._clock_offset: float | None = None
 
     # What to track
@@ -277,6 +282,9 @@ class StateTracker:
         if result.outcome is Outcome.UNKNOWN:
             return self._unmeasured(track, result, at)
         track.usable_mono, track.unmeasured = at.mono, 0
+        if result.outcome is Outcome.FAILED and result.ts < self._sight_ts:
+            IGNORED.labels("sent_while_blind").inc()
+            return []
         track.count_loss(result, self.rules.loss_window)
         if result.outcome is Outcome.FAILED:
             return self._failed(track, result, at)
@@ -318,7 +326,7 @@ class StateTracker:
         for track in self._tracks.values():
             track.forget_times(at.wall)
         self._held.clear()
-        self._answer_ts = NEVER
+        self._answer_ts = self._sight_ts = NEVER
         if self._brake_since is not None:
             self._brake_since = at.wall
 
@@ -364,9 +372,13 @@ class StateTracker:
             return self._unknown(track, began, "probe_blind", at)
         if track.state is State.DOWN:
             return []
-        if self._sighted(track):
+        if at.mono >= self._settled_mono and self._sighted(track):
             return self._flip(track, State.DOWN, track.failed_since, track.reason, at)
-        waiting_since = self._held.setdefault(track.target.id, at.mono)
+        return self._hold(track, at)
+
+    def _hold(self, track: _Track, at: Moment) -> list[Change]:
+        """Wait for proof of sight: while the network settles, and a little longer."""
+        waiting_since = max(self._held.setdefault(track.target.id, at.mono), self._settled_mono)
         if at.mono - waiting_since < self.rules.sight_wait_s:
             return []
         reason = "mass_outage" if self.braked else "probe_blind"
@@ -412,6 +424,8 @@ class StateTracker:
     # Answering
 
     def _answered(self, track: _Track, result: Result, at: Moment) -> list[Change]:
+        if track.target.reference and self.blind:
+            self._see_again(result, at)
         track.failed = track.silent = 0
         self._held.pop(track.target.id, None)
         self._recent.pop(track.target.id, None)
@@ -422,6 +436,13 @@ class StateTracker:
         if track.target.reference and self._held:
             changes += self._review_held(at)
         return changes
+
+    def _see_again(self, result: Result, at: Moment) -> None:
+        """Blindness ends: what was sent before proves nothing, and the network settles."""
+        self._sight_ts, self._settled_mono = result.ts, at.mono + self.rules.settle_s
+        for track in self._tracks.values():
+            if track.state is not State.DOWN:
+                track.failed = 0
 
     @staticmethod
     def _count_answer(track: _Track, result: Result) -> None:
