@@ -167,6 +167,38 @@ def test_a_device_whose_line_says_nothing_is_told_after_a_moment(
     assert told() == ["raised e1接入点"]
 
 
+def test_a_line_that_is_read_as_down_after_its_device_was_told_is_not_told_again(
+    net: Net, correlator: Correlator
+) -> None:
+    """No trap came; the poll of the port a minute later names the line."""
+    line = net.circuits["e1-agg-e"]
+    assert line.z_port is not None
+    down(net, "e1", ago_s=30)
+    settle(correlator, 10)
+    assert told() == ["raised e1接入点"]
+    PortState.objects.filter(port=line.z_port).update(oper_up=False, sampled_at=timezone.now())
+    correlator.step(20)
+    assert active() == {"e1接入点": line.number, line.number: None}
+    assert told() == ["raised e1接入点"]
+    other = net.circuits["agg-w-core1"]
+    report_event("link_down", other, raised=True, source="trap")
+    inbox.inbox.store()
+    TargetState.objects.filter(state="up").update(answered_at=timezone.now() + timedelta(seconds=1))
+    correlator.step(30)
+    assert told()[1:] == [f"raised {other.number}"]
+
+
+def test_a_fault_of_more_than_its_device_is_told_though_the_device_was(
+    net: Net, correlator: Correlator
+) -> None:
+    """Its router has other lines: that it fell is more than what was told."""
+    down(net, "e1", ago_s=30)
+    settle(correlator, 10)
+    down(net, "agg-e", "e2")
+    settle(correlator, 20)
+    assert told() == ["raised e1接入点", "raised agg-e"]
+
+
 def test_what_nobody_has_placed_is_told_once_anything_else_answered(
     net: Net, correlator: Correlator
 ) -> None:
@@ -379,6 +411,37 @@ def test_a_routing_neighbour_lost_with_nothing_else_is_told_after_the_dead_inter
     correlator.step(11)
     assert told() == []
     correlator.step(60, timezone.now() + network.NEIGHBOUR_HOLD)
+    assert told() == ["raised core1"]
+
+
+def test_a_routing_neighbour_lost_on_a_line_that_was_read_since_waits_no_longer(
+    net: Net, correlator: Correlator
+) -> None:
+    report_event("ospf_down", net.devices["core1"], raised=True, source="syslog")
+    inbox.inbox.store()
+    correlator.step(11)
+    later = timezone.now() + network.LINE_HOLD
+    TargetState.objects.update(answered_at=later)
+    correlator.step(20, later)
+    assert told() == []  # the ports at its lines still read as before
+    PortState.objects.update(sampled_at=later)
+    correlator.step(30, later)
+    assert told() == ["raised core1"]
+
+
+def test_a_routing_neighbour_that_was_told_of_tells_of_the_line_that_is_read_later(
+    net: Net, correlator: Correlator
+) -> None:
+    line = net.circuits["agg-e-core1"]
+    report_event("ospf_down", net.devices["core1"], raised=True, source="syslog")
+    inbox.inbox.store()
+    correlator.step(11)
+    correlator.step(60, timezone.now() + network.NEIGHBOUR_HOLD)
+    assert told() == ["raised core1"]
+    PortState.objects.filter(port=line.a_port).update(oper_up=False)
+    correlator.step(70)
+    assert active() == {"core1": line.number, line.number: None}
+    correlator.step(80, timezone.now() + network.HOLD)
     assert told() == ["raised core1"]
 
 

@@ -156,6 +156,17 @@ def test_a_failed_run_keeps_the_time_and_detail_of_the_last_answer() -> None:
 
 
 @db
+def test_answers_are_noted_without_a_last_value() -> None:
+    target = ledger.target("up")
+    services.touch([Result(target.pk, 2000.0, Outcome.OK, 1, 1, 1.5)], {target.pk: 2004.0})
+    assert TargetState.objects.get().answered_at == datetime.fromtimestamp(2004, UTC)
+    services.note_answers({target.pk: 2009.5})
+    state = TargetState.objects.get()
+    assert state.answered_at == datetime.fromtimestamp(2009.5, UTC)
+    assert (state.checked_at, state.rtt_ms) == (datetime.fromtimestamp(2000, UTC), 1.5)
+
+
+@db
 def test_an_unmeasured_run_has_no_loss() -> None:
     target = ledger.target("up")
     services.touch([Result(target.pk, 2000.0, Outcome.UNKNOWN, sent=0, reason="engine_lag")])

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_an_alarm_is_told_within_seconds_while_another_channel_hangs(
     city: City, robot: Channel, peer: HttpPeer
 ) -> None:
-    stop = threading.Event()
-    thread = threading.Thread(target=keep_notifying, args=(stop,))
+    stop, news = threading.Event(), threading.Event()
+    thread = threading.Thread(target=keep_notifying, args=(stop, news))
     with http_peer() as stuck:
         stuck.hang = threading.Event()
         hanging = Channel.objects.create(name="a", kind="wecom", address=stuck.url, secret="x")

@@ -22,6 +22,7 @@ class Database:
         self.away = False
         self.changes: list[int] = []
         self.values: dict[int, float | None] = {}
+        self.answers: dict[int, float] = {}
 
     def apply_changes(self, changes: Iterable[tuple[Change, Mapping[str, Any]]]) -> int:
         if self.away:
@@ -30,10 +31,16 @@ class Database:
         self.changes += ids
         return len(ids)
 
-    def touch(self, results: Iterable[Result]) -> None:
+    def touch(self, results: Iterable[Result], answers: Mapping[int, float]) -> None:
         if self.away:
             raise OperationalError("database is locked")
+        self.answers.update(answers)
         self.values.update((result.target_id, result.rtt_ms) for result in results)
+
+    def note_answers(self, answers: Mapping[int, float]) -> None:
+        if self.away:
+            raise OperationalError("database is locked")
+        self.answers.update(answers)
 
 
 @pytest.fixture
@@ -41,6 +48,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     made = Database()
     monkeypatch.setattr(services, "apply_changes", made.apply_changes)
     monkeypatch.setattr(services, "touch", made.touch)
+    monkeypatch.setattr(services, "note_answers", made.note_answers)
     monkeypatch.setattr(module, "_connected", lambda work: work())
     monkeypatch.setattr(module, "_disconnect", lambda: None)
     return made
@@ -109,3 +117,33 @@ async def test_a_mass_outage_is_written_in_batches(
         journal.change(change(number))
     assert await journal.write()
     assert database.changes == list(range(250))
+
+
+async def test_the_newest_answers_are_told_when_asked_for(
+    database: Database, journal: Journal
+) -> None:
+    for number, outcome in ((1, Outcome.OK), (2, Outcome.FAILED)):
+        journal.answer(Result(number, 5.0, outcome, 1, 1))
+    assert await journal.write()
+    assert database.answers == {}
+    journal.tell_answers()
+    database.away = True
+    assert not await journal.write()
+    database.away = False
+    assert await journal.write()
+    assert database.answers == {1: 5.0}
+    database.answers.clear()
+    journal.answer(Result(3, 6.0, Outcome.OK, 1, 1))
+    journal.tell_answers()
+    assert await journal.write()
+    assert database.answers == {3: 6.0}
+
+
+async def test_a_last_value_never_takes_an_answer_back(
+    database: Database, journal: Journal
+) -> None:
+    """It tells of an interval that began before."""
+    journal.answer(Result(1, 9.0, Outcome.OK, 1, 1))
+    journal.last_value(value(1, 0.5))
+    assert await journal.write(everything=True)
+    assert database.answers == {1: 9.0}

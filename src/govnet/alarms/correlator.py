@@ -22,6 +22,7 @@ from govnet.alarms import blindness, network, rulebook
 from govnet.alarms.events import merge_reports
 from govnet.alarms.models import Alarm, Cursor, ReportedEvent, Rule, RuleSource
 from govnet.alarms.services import Reconciled, close_by_themselves, reconcile
+from govnet.core.bell import ENGINE, ring
 from govnet.monitor.models import Flip
 from govnet.telemetry.client import TelemetryUnavailableError
 
@@ -35,8 +36,9 @@ SETTLE_S: Final = 2.5
 """What happens together is looked at together: so long after the first sign of a change."""
 
 FULL_LOOK_S: Final = 5.0
-HELD_LOOK_S: Final = 1.0
-"""The same while a notice is held back for news of what stands above."""
+HELD_LOOK_S: Final = 0.5
+"""The same while a notice is held back for news of what stands above; the engine is asked for
+it."""
 
 RULES_S: Final = 30.0
 HOUSEKEEPING_S: Final = 300.0
@@ -55,7 +57,7 @@ class Clock:
 
 
 class Correlator:
-    """The correlator's loop body: ``step`` is called about once a second."""
+    """The correlator's loop body: ``step`` is called about once a second, or when it rings."""
 
     def __init__(self) -> None:
         cursor, _made = Cursor.objects.get_or_create(name=CURSOR, defaults={"value": _newest()})
@@ -86,6 +88,10 @@ class Correlator:
         with LOOKS.time():
             return self._look(now)
 
+    def due_in_s(self) -> float:
+        """Seconds until the next look by the clock; 0 when it is due."""
+        return max(self._clock.look_at - time.monotonic(), 0.0)
+
     # Following
 
     def _follow_flips(self, mono: float) -> None:
@@ -111,6 +117,7 @@ class Correlator:
         faults, diagnosis = ([], None) if fault else network.faults_of(picture, now)
         if any(f.told_after is not None and f.told_after > now for f in faults):
             self._clock.look_at -= FULL_LOOK_S - HELD_LOOK_S
+            ring(ENGINE)
         if diagnosis is not None and fault is None:
             fault = network.blind_fault(diagnosis, now)
         platform = [fault] if fault else []

@@ -24,6 +24,7 @@ from prometheus_client import Counter
 
 from govnet.alarms.models import ReportedEvent
 from govnet.alarms.refs import Ref
+from govnet.core.bell import CORRELATOR, ring
 
 log = structlog.get_logger()
 
@@ -91,6 +92,7 @@ class Inbox:
             except DatabaseError:
                 self._put_back(taken)
                 raise
+            ring(CORRELATOR)
             return len(taken)
 
     def _put_back(self, taken: dict[_Same, _Bundle]) -> None:

@@ -17,6 +17,7 @@ from govnet.alarms.events import LINK_DOWN, end_what_polls_disprove, holding
 from govnet.alarms.models import Alarm, EventState
 from govnet.alarms.refs import PLATFORM, Ref, element_of, ref_of
 from govnet.alarms.services import Fault, Key
+from govnet.alarms.shipped import neighbour_kinds
 from govnet.engine.result import ProbeKind, State
 from govnet.engine.topology import Diagnosis, Reason, Root, RootKind, diagnose
 from govnet.inventory.models import AccessPoint, Circuit, CircuitKind, Device, DeviceLayer, Unit
@@ -43,10 +44,13 @@ LINE_HOLD: Final = timedelta(seconds=8)
 """So long a notice of a device on a single line waits for a word of that line: the trap of its
 port comes within this, and then the line is named and not the device."""
 
-NEIGHBOUR_LOST: Final = frozenset({"bgp_down", "ospf_down"})
 NEIGHBOUR_HOLD: Final = timedelta(seconds=40)
-"""So long a notice of a lost routing neighbour waits: OSPF's usual dead interval, after which
-what took the neighbour away is known by other means, or the neighbour is back."""
+"""The longest that a notice of a lost routing neighbour waits: OSPF's usual dead interval, after
+which what took the neighbour away is known by other means, or the neighbour is back."""
+
+SAME_EVENT: Final = timedelta(minutes=2)
+"""What fell so soon before its only line was read as down fell with it: ports are read once a
+minute."""
 
 WAYS_TO_IT: Final = (Reason.UPSTREAM_ANSWERS, Reason.HOST_ANSWERS, Reason.UPSTREAM_CLEAN)
 """Reasons that name what lies before a fault on the way from the probe point."""
@@ -145,6 +149,7 @@ class _Faults:
         self._now = now
         self._levels = _Levels(diagnosis.roots)
         self._root_keys: dict[str, Key] = {}
+        self._lines: dict[Key, tuple[str, datetime]] = {}
 
     def roots(self) -> list[Fault]:
         """The faults that nothing explains."""
@@ -159,6 +164,8 @@ class _Faults:
         self._root_keys[root.element] = Key(kind, ref)
         impact = self._impact(root)
         since = self._since([root.element]) or self._first_seen(Key(kind, ref), root) or self._now
+        if root.kind is RootKind.LINK_DOWN:
+            self._lines[Key(kind, ref)] = (root.element, since)
         return Fault(
             kind,
             ref,
@@ -191,17 +198,36 @@ class _Faults:
             own = element in self._root_keys
             if own or ref is None or key is None or state not in (State.DOWN, State.DEGRADED):
                 continue
+            since = self._since([element]) or self._now
             found.append(
                 Fault(
                     self._kind_of(ref, state),
                     ref,
-                    self._since([element]) or self._now,
+                    since,
                     level=Level.MINOR,
                     root=key,
                     evidence=self._evidence(element),
+                    says_root=self._fell_with(key, since) and self._is_on_single(element, key),
                 )
             )
         return found
+
+    def _fell_with(self, root: Key, since: datetime) -> bool:
+        """Whether something fell with the line that explains it, and not long before."""
+        line = self._lines.get(root)
+        return line is not None and abs(line[1] - since) <= SAME_EVENT
+
+    def _is_on_single(self, element: str, line: Key) -> bool:
+        """Whether a line is the only one of a node: from afar both fail alike."""
+        return self._lines_up(element) == [self._lines[line][0]]
+
+    def _lines_up(self, element: str) -> list[str]:
+        """The lines by which a node is reached."""
+        graph = self._picture.placed.graph
+        vertex = graph.index[element]
+        if graph.is_link(vertex):
+            return []
+        return [graph.ids[line] for line, _end in graph.uplinks(vertex)]
 
     def reported(self) -> list[Fault]:
         """Faults that only traps and logs tell of; links belong to the diagnosis."""
@@ -219,15 +245,29 @@ class _Faults:
             detail={"source": event.source},
             evidence={"events": event.evidence},
         )
-        if event.kind not in NEIGHBOUR_LOST:
+        if event.kind not in neighbour_kinds():
             return fault
         around = self._around(element_of(event.ref))
         back = [since for name in around if (since := self._answers(name)[0]) is not None]
+        hold = LINE_HOLD if self._is_well(around, event.since) else NEIGHBOUR_HOLD
+        root = self._root_among(around)
         return replace(
             fault,
-            root=self._root_among(around),
-            told_after=max(event.since, *back) + NEIGHBOUR_HOLD,
+            root=root,
+            told_after=max(event.since, *back) + hold,
+            says_root=root is not None and self._fell_with(root, event.since),
         )
+
+    def _is_well(self, elements: Iterable[str], since: datetime) -> bool:
+        """Whether all that can be asked of some nodes and lines was good after a moment."""
+        names = list(elements)
+        nodes = [name for name in names if self._picture.targets_of(name)]
+        ports = {p for name in names for p in self._picture.placed.ports.get(name, ()) if p}
+        read = PortState.objects.filter(port_id__in=ports, sampled_at__isnull=False)
+        readings = read.values_list("oper_up", "sampled_at")
+        return all(
+            (at := self._answers(node)[1]) is not None and at > since for node in nodes
+        ) and (all(up and at is not None and at > since for up, at in readings))
 
     def _around(self, element: str) -> list[str]:
         """A node, the lines at it and the nodes at their other ends."""
@@ -338,10 +378,9 @@ class _Faults:
 
     def _line_may_say_so(self, root: Root) -> bool:
         """Whether a device hangs on a single line whose ports are read."""
-        graph = self._picture.placed.graph
         if root.kind is not RootKind.NODE_DOWN or root.inferred:
             return False
-        lines = [graph.ids[line] for line, _end in graph.uplinks(graph.index[root.element])]
+        lines = self._lines_up(root.element)
         ends = self._picture.placed.ports
         ports = [port for line in lines for port in ends.get(line, ()) if port]
         read = PortState.objects.filter(sampled_at__gte=self._now - PORT_STATE_FRESH)

@@ -102,6 +102,7 @@ class Fault:
         detail: what was measured, JSON-serialisable.
         evidence: as in ``AlarmEntry``.
         told_after: nobody is told before: something above it may yet explain it.
+        says_root: who was told of this one knows of ``root`` as well: it is the same event.
     """
 
     kind: str
@@ -113,6 +114,7 @@ class Fault:
     detail: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     told_after: datetime | None = None
+    says_root: bool = False
 
     @property
     def key(self) -> Key:
@@ -321,17 +323,29 @@ class _Pass:
 
     def _tell(self, gone: Iterable[Alarm]) -> None:
         """One notice of a fault that nothing explains; one of the end, if its start was told."""
+        said = self._said_by_another()
         for key, fault in self.wanted.items():
             alarm = self.alarms.get(key)
             if alarm is None or alarm.quiet or alarm.notified_at is not None:
                 continue
-            if fault.told_after is None or fault.told_after <= self.now:
+            if key in said:
+                self._set(alarm, notified_at=self.now)
+            elif fault.told_after is None or fault.told_after <= self.now:
                 self._set(alarm, notified_at=self.now)
                 self._notice(alarm, NoticeKind.RAISED)
         for alarm in gone:
             if alarm.state == AlarmState.CLEARED and alarm.notified_at is not None:
                 self._set(alarm, notified_at=None)
                 self._notice(alarm, NoticeKind.CLEARED)
+
+    def _said_by_another(self) -> set[Key]:
+        """Roots found later than what was told and is the same event: told already."""
+        return {
+            fault.root
+            for key, fault in self.wanted.items()
+            if fault.root is not None and fault.says_root
+            if (alarm := self.alarms.get(key)) is not None and alarm.notified_at is not None
+        }
 
     def _notice(self, alarm: Alarm, kind: NoticeKind) -> None:
         self.notices.append(_notice_event(alarm, kind, self.now))

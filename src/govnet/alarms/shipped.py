@@ -13,16 +13,30 @@ from govnet.alarms.models import Rule
 FIELDS: Final = (
     "name", "source", "condition", "level", "enabled", "cause", "party", "advice", "close_after_h",
 )  # fmt: skip
+NEIGHBOUR: Final = "neighbour"
+"""Of a rule: a routing neighbour is lost, which something else may have taken away."""
+
+
+@cache
+def _read() -> list[dict[str, Any]]:
+    text = files("govnet.alarms").joinpath("rules.yaml").read_text(encoding="utf-8")
+    rules: list[dict[str, Any]] = yaml.safe_load(text)
+    return rules
+
+
+@cache
+def neighbour_kinds() -> frozenset[str]:
+    """Codes of the rules that tell of a lost routing neighbour."""
+    return frozenset(rule["code"] for rule in _read() if rule.get(NEIGHBOUR))
 
 
 @cache
 def shipped_rules() -> dict[str, dict[str, Any]]:
     """The values of each shipped rule, by its code."""
-    text = files("govnet.alarms").joinpath("rules.yaml").read_text(encoding="utf-8")
     blank = {"condition": "", "level": "", "enabled": True, "cause": "", "party": "", "advice": ""}
     return {
         rule["code"]: {**blank, "close_after_h": None, **{f: rule[f] for f in FIELDS if f in rule}}
-        for rule in yaml.safe_load(text)
+        for rule in _read()
     }
 
 

@@ -130,28 +130,43 @@ def stored_states() -> dict[int, StoredState]:
 # Last values
 
 
-def touch(results: Iterable[Result]) -> None:
+def touch(results: Iterable[Result], answers: Mapping[int, float] | None = None) -> None:
     """Refresh the last values of many targets in one transaction; the state stays.
 
     Of several results of one target the last one given counts. A target that is gone is
     passed over; a failed run keeps the time and the detail of the last answer.
+
+    Args:
+        results: the last values.
+        answers: when targets last answered, seconds since the epoch, by their ids; by default
+            when their results say.
     """
     latest = {result.target_id: result for result in results}
+    known = answers or {}
     columns = ("checked_at", "rtt_ms", "jitter_ms", "loss_ratio", "answered_at", "detail")
     _update_many(
-        TargetState, "target_id", columns, map(_last_values, latest.values()), kept_on_null=2
+        TargetState,
+        "target_id",
+        columns,
+        (_last_values(result, known.get(pk, result.ts)) for pk, result in latest.items()),
+        kept_on_null=2,
     )
 
 
-def _last_values(result: Result) -> tuple[Value, ...]:
+def note_answers(answers: Mapping[int, float]) -> None:
+    """Write when targets last answered, and nothing else; seconds since the epoch by their ids."""
+    rows = ((_db_time(ts), pk) for pk, ts in answers.items())
+    _update_many(TargetState, "target_id", ("answered_at",), rows)
+
+
+def _last_values(result: Result, answered_ts: float) -> tuple[Value, ...]:
     answered = result.outcome in (Outcome.OK, Outcome.DEGRADED)
-    at = _db_time(result.ts)
     return (
-        at,
+        _db_time(result.ts),
         result.rtt_ms,
         result.jitter_ms,
         result.loss_ratio if result.sent else None,
-        at if answered else None,
+        _db_time(answered_ts) if answered else None,
         json.dumps(result.detail) if answered and result.detail else None,
         result.target_id,
     )

@@ -1,4 +1,6 @@
-"""The correlator process: turns states, rules and reports into alarms, about once a second.
+"""The correlator process: turns states, rules and reports into alarms.
+
+It looks about once a second, and at once when the engine or the receiver rings.
 
 A second thread tells people of them, so that a peer that hangs never holds up the looking.
 """
@@ -17,6 +19,7 @@ from prometheus_client import Counter
 
 from govnet.alarms.correlator import Correlator
 from govnet.config import Config
+from govnet.core.bell import CORRELATOR, Bell
 from govnet.runtime.collector import calm_collector
 from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.locks import only_one
@@ -25,6 +28,10 @@ from govnet.runtime.notifier import keep_notifying
 log = structlog.get_logger()
 
 STEP_S: Final = 1.0
+REST_S: Final = 0.1
+"""At least so long, and as long as the step took, nothing is done between two steps: however
+often it rings, half of a processor is left to others."""
+
 HUNG_S: Final = 30.0
 RETRY_S: Final = 5.0
 STOP_S: Final = 1.5
@@ -36,8 +43,10 @@ _FAILED = Counter("govnet_correlator_failed_steps_total", "Steps that the databa
 class Loop:
     """Steps until told to stop, and knows how late it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Bell) -> None:
         self.stopping = threading.Event()
+        self.news = threading.Event()
+        self._bell = bell
         self._beat = time.monotonic()
         self._raised = PerMinute()
         self._counters: dict[str, float] = {}
@@ -46,16 +55,19 @@ class Loop:
     def stop(self, *_signal: object) -> None:
         """End after the present step."""
         self.stopping.set()
+        self.news.set()
+        self._bell.ring()
 
     def run(self) -> None:
-        """Step once a second; a database that is away is asked again."""
+        """Step once a second or when it rings; a database that is away is asked again."""
         correlator: Correlator | None = None
         while not self.stopping.is_set():
-            wait = STEP_S
+            wait, began = STEP_S, time.monotonic()
             try:
                 correlator = correlator or Correlator()
                 self._step(correlator)
                 self._trouble = ""
+                wait = min(STEP_S, correlator.due_in_s())
             except DatabaseError as error:
                 _FAILED.inc()
                 log.warning("cannot look, trying again", reason=str(error))
@@ -64,14 +76,23 @@ class Loop:
             finally:
                 close_old_connections()
             self._beat = time.monotonic()
-            self.stopping.wait(wait)
+            self._rest(self._beat - began, wait)
         connection.close()
+
+    def _rest(self, took: float, wait: float) -> None:
+        """Until the next step is due, or it rings."""
+        least = max(REST_S, took)
+        self.stopping.wait(least)
+        if wait > least and not self.stopping.is_set():
+            self._bell.wait(wait - least)
 
     def _step(self, correlator: Correlator) -> None:
         done = correlator.step()
         if done is None:
             return
         self._raised.add(done.raised)
+        if done.notices:
+            self.news.set()
         if any((done.raised, done.repeated, done.cleared, done.notices)):
             log.info(
                 "alarms changed",
@@ -102,7 +123,7 @@ def run_correlator(config: Config) -> int:
     Raises:
         AlreadyRunningError: this data directory has a correlator.
     """
-    loop = Loop()
+    loop = Loop(Bell(config.data_dir, CORRELATOR))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, loop.stop)
     with (
@@ -110,7 +131,9 @@ def run_correlator(config: Config) -> int:
         serving_health("correlator", config.correlator_health_port, loop.condition),
     ):
         calm_collector()
-        notifying = threading.Thread(target=keep_notifying, args=(loop.stopping,), name="notify")
+        notifying = threading.Thread(
+            target=keep_notifying, args=(loop.stopping, loop.news), name="notify"
+        )
         notifying.start()
         loop.run()
         notifying.join(STOP_S)

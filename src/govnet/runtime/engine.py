@@ -19,6 +19,7 @@ import structlog
 from prometheus_client import Counter
 
 from govnet.config import Config
+from govnet.core.bell import ENGINE, Bell
 from govnet.engine.probes.registry import ProbeRegistry
 from govnet.engine.result import Result, State, Target
 from govnet.engine.sampling import Windows
@@ -71,6 +72,7 @@ class Engine:
     def __init__(self, config: Config) -> None:
         self._writer = Writer("engine", config)
         self._journal = Journal()
+        self._bell = Bell(config.data_dir, ENGINE)
         self._samples = Samples()
         self._windows = Windows()
         self._tracker = StateTracker()
@@ -102,6 +104,7 @@ class Engine:
         await self._registry.start()
         await self._poller.start()
         self._scheduler.start()
+        asyncio.get_running_loop().add_reader(self._bell, self._on_ring)
         loops = [
             asyncio.create_task(loop)
             for loop in (
@@ -120,7 +123,14 @@ class Engine:
                 task.cancel()
             await self._wind_up()
 
+    def _on_ring(self) -> None:
+        """The correlator holds a notice back until it hears what still answers."""
+        self._bell.hush()
+        self._journal.tell_answers()
+
     async def _wind_up(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._bell)
+        self._bell.close()
         await self._scheduler.stop(STOP_PROBES_S)
         for result in self._windows.flush():
             self._keep(result)
@@ -268,6 +278,7 @@ class Engine:
     def _on_result(self, result: Result) -> None:
         """Called in the loop with every result: must stay cheap."""
         self._probes.add()
+        self._journal.answer(result)
         self._record(self._tracker.observe(result, Moment.now()), result.detail)
         after_s = self._tracker.recheck_after(result.target_id)
         if after_s is not None:

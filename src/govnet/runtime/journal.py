@@ -19,7 +19,8 @@ import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from prometheus_client import Counter, Gauge
 
-from govnet.engine.result import Result
+from govnet.core.bell import CORRELATOR, ring
+from govnet.engine.result import Outcome, Result
 from govnet.engine.state import Change
 from govnet.monitor import services
 from govnet.runtime.health import PerMinute
@@ -55,6 +56,9 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._changes: deque[tuple[Change, Mapping[str, Any]]] = deque()
         self._results: dict[int, Result] = {}
+        self._answers: dict[int, float] = {}
+        self._answers_untold: set[int] = set()
+        self._answers_asked_for = False
         self._ports: dict[int, services.PortReading] = {}
         self._devices: dict[int, services.DeviceReading] = {}
         self._interfaces: dict[int, services.InterfaceReading] = {}
@@ -76,6 +80,17 @@ class Journal:
     def last_value(self, result: Result) -> None:
         """A target's last value; written with the next refresh."""
         self._results[result.target_id] = result
+
+    def answer(self, result: Result) -> None:
+        """Keep when a target last answered: a last value tells only of a whole interval."""
+        if result.outcome in (Outcome.OK, Outcome.DEGRADED):
+            self._answers[result.target_id] = result.ts
+            self._answers_untold.add(result.target_id)
+
+    def tell_answers(self) -> None:
+        """The correlator waits for a word of what stands above: write all answers now."""
+        self._answers_asked_for = True
+        self._wanted.set()
 
     def readings(
         self,
@@ -138,9 +153,13 @@ class Journal:
         """
         self._wanted.clear()
         try:
-            await self._write_changes()
+            if self._changes:
+                await self._write_changes()
+                await asyncio.to_thread(ring, CORRELATOR)
             if everything or time.monotonic() >= self._touched + TOUCH_S:
                 await self._write_last_values()
+            if self._answers_asked_for:
+                await self._write_answers()
         except DATABASE_ERRORS as error:
             _ERRORS.inc()
             if self._failing_since is None:
@@ -164,13 +183,23 @@ class Journal:
                 _WAITING.set(len(self._changes))
             self.flips.add(won)
 
+    async def _write_answers(self) -> None:
+        untold, self._answers_untold = self._answers_untold, set()
+        try:
+            await self.ask(partial(services.note_answers, {pk: self._answers[pk] for pk in untold}))
+        except DATABASE_ERRORS:
+            self._answers_untold |= untold
+            raise
+        self._answers_asked_for = False
+
     async def _write_last_values(self) -> None:
         results, self._results = self._results, {}
         ports, self._ports = self._ports, {}
         devices, self._devices = self._devices, {}
         interfaces, self._interfaces = self._interfaces, {}
         try:
-            await self.ask(partial(_refresh, results, ports, devices, interfaces))
+            answers = {pk: self._answers[pk] for pk in results.keys() & self._answers.keys()}
+            await self.ask(partial(_refresh, results, answers, ports, devices, interfaces))
         except DATABASE_ERRORS:
             # What came in meanwhile is newer.
             self._results = {**results, **self._results}
@@ -197,11 +226,12 @@ def _connected(work: Callable[[], T]) -> T:
 
 def _refresh(
     results: Mapping[int, Result],
+    answers: Mapping[int, float],
     ports: Mapping[int, services.PortReading],
     devices: Mapping[int, services.DeviceReading],
     interfaces: Mapping[int, services.InterfaceReading],
 ) -> None:
-    services.touch(results.values())
+    services.touch(results.values(), answers)
     services.write_port_readings(ports.values())
     services.write_device_readings(devices.values())
     services.write_interface_readings(interfaces.values())

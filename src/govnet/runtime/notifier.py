@@ -23,10 +23,19 @@ STOP_S: Final = 1.0
 _MISSED = Counter("govnet_notices_looks_missed_total", "Looks that the database did not answer")
 
 
-def keep_notifying(stop: threading.Event) -> None:
-    """Dispatch and send until ``stop`` is set; what is under way then gets a moment to end."""
+def keep_notifying(stop: threading.Event, news: threading.Event) -> None:
+    """Dispatch and send until ``stop`` is set; what is under way then gets a moment to end.
+
+    Args:
+        stop: set together with ``news``.
+        news: set when there is something to tell, so that it does not wait for the next second.
+    """
     sender = Sender()
-    while not stop.wait(LOOK_S):
+    while True:
+        news.wait(LOOK_S)
+        news.clear()
+        if stop.is_set():
+            break
         try:
             dispatch()
             sender.step()

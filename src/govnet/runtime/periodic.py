@@ -49,6 +49,13 @@ def _sweep() -> None:
     sweep_if_due()
 
 
+def _ask_routers() -> int:
+    """Routing neighbours that were lost, and whose return no message told of."""
+    from govnet.alarms.neighbours import end_what_routers_disprove
+
+    return end_what_routers_disprove()
+
+
 def _report_silence() -> int:
     """Devices that have stopped to log, or begun again."""
     from govnet.alarms.services import report_event
@@ -100,6 +107,7 @@ JOBS: Final = (
     Job("issue_statements", HOUR_S, _issue_statements),
     Job("escalate_overdue_orders", MINUTE_S, _escalate_overdue),
     Job("sweep_neighbours", MINUTE_S, _sweep),
+    Job("ask_routers", MINUTE_S, _ask_routers),
 )
 
 

@@ -132,7 +132,7 @@ def _read_group(run: SweepRun, group: Sequence[SnmpDevice]) -> dict[SnmpDevice, 
     async def read(poller: SnmpPoller, device: SnmpDevice) -> Surroundings:
         return await read_surroundings(poller, device, wanted)
 
-    answers = asyncio.run(_read_all(group, read))
+    answers = read_devices(group, read)
     for answer in answers:
         keep(answer.device.id, answer.value, answer.problem)
     run.done += len(answers)
@@ -152,8 +152,15 @@ def _read_bridges(told: dict[SnmpDevice, Surroundings], until: datetime) -> None
         return await read_bridge(poller, device, addresses)
 
     for group in _in_time(told, until):
-        for answer in asyncio.run(_read_all(group, read)):
+        for answer in read_devices(group, read):
             keep_bridge(answer.device.id, told[answer.device], answer.value or [], addresses)
+
+
+def read_devices(
+    devices: Sequence[SnmpDevice], read: Callable[[SnmpPoller, SnmpDevice], Awaitable[T]]
+) -> list[Answer[T]]:
+    """Read some devices at once, each within ``DEVICE_LIMIT_S``."""
+    return asyncio.run(_read_all(devices, read))
 
 
 async def _read_all(
