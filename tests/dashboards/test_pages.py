@@ -263,6 +263,19 @@ def test_a_target_without_a_state_row_is_found_as_unknown(client: Client, city: 
     assert "东区政务中心 ICMP" in body(everybody(client), "/monitor/targets/?state=unknown")
 
 
+def test_a_lines_page_draws_both_of_its_ports_and_belongs_to_its_circuit(
+    client: Client, city: City
+) -> None:
+    other = Port.objects.create(device=city.device, name="a", if_index=7)
+    Circuit.objects.filter(pk=city.egress.pk).update(a_port=other)
+    line = Target.objects.create(name="出口 LINE", kind="line", address="p", circuit=city.egress)
+    page = body(everybody(client), reverse("dashboards:target", args=[line.pk]))
+    for port in (other, city.port):
+        assert reverse("dashboards:chart", args=["link", port.pk]) in page
+    assert city.egress.get_absolute_url() in page
+    assert reverse("dashboards:probe") + "?target" not in page
+
+
 def test_a_targets_page_shows_state_and_no_secret(client: Client, city: City) -> None:
     city.target_east.params = {"credential": {"community": "hidden-community"}, "count": 3}
     city.target_east.save()

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from govnet.inventory.models import AccessPoint, LifeCycle
+from govnet.inventory.models import AccessPoint, LifeCycle, Port
 from govnet.monitor.generate import Generated, sync_targets
 from govnet.monitor.models import Flip, Target, TargetState
+from govnet.monitor.watched import load
 from tests.monitor import ledger
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,29 @@ def test_every_address_in_service_gets_its_targets() -> None:
         f"device:{pinged.pk}:icmp": "127.2.0.2",
     }
     assert TargetState.objects.filter(state="unknown").count() == 5
+
+
+def test_a_circuit_without_an_address_is_measured_by_the_ports_that_are_polled() -> None:
+    polled = ledger.device("D1", "127.2.0.1", credential=ledger.credential())
+    silent = ledger.device("D2", "127.2.0.2")
+    a, z = (
+        Port.objects.create(device=polled, name="a"),
+        Port.objects.create(device=silent, name="z"),
+    )
+    line = ledger.circuit("骨干1", a_port=a, z_port=z)
+    ledger.circuit("接入1", ledger.access_point(), z_port=a)
+    ledger.circuit("无网管", a_port=z)
+    bare = ledger.circuit("无地址", ledger.access_point("AP2", ipv4=None), z_port=a)
+    sync_targets()
+    Target.objects.filter(kind="snmp").update(interval_s=300)
+    assert sync_targets() == Generated(updated=2)  # the interval is their devices'
+    found = Target.objects.filter(kind="line").order_by("circuit_id")
+    rows = [(t.circuit, t.name, t.address, t.interval_s) for t in found]
+    assert rows == [(line, "骨干1 LINE", "D1 a", 300), (bare, "无地址 LINE", "D1 a", 300)]
+    Port.objects.update(if_index=7)
+    first, _second = load().lines
+    assert (first.ports, first.interval_s) == ({a.pk: "D1 a"}, 300)
+    assert all(target.kind != "line" for target in load().targets)
 
 
 def test_a_second_pass_changes_nothing() -> None:

@@ -155,3 +155,14 @@ def test_two_thousand_targets_cost_little() -> None:
     }
     print(seconds)
     assert max(seconds.values()) < 0.5, seconds
+
+
+def test_a_circuit_judged_by_its_ports_shows_that_not_their_last_reading() -> None:
+    """The last reading of a device that has fallen silent still says up."""
+    device = ledger.device()
+    port = Port.objects.create(device=device, name="p")
+    circuit = ledger.circuit("C9", a_port=port)
+    PortState.objects.create(port=port, oper_up=True)
+    ledger.target("unknown", kind="line", circuit=circuit)
+    found = with_state(Circuit.objects.all()).get()
+    assert (found.state, found.monitored) == ("unknown", True)

@@ -13,7 +13,9 @@ from django.utils import timezone
 from govnet.alarms.models import Alarm, Rule
 from govnet.alarms.rulebook import faults_now, kinds
 from govnet.alarms.services import reconcile
+from govnet.alarms.templatetags.alarms import impact_text
 from govnet.config import get_config
+from govnet.inventory.models import Carrier, Circuit
 from govnet.notices.dispatch import dispatch
 from govnet.notices.models import Channel, Policy, Step
 from govnet.notices.sender import Sender
@@ -106,6 +108,37 @@ def test_a_renewal_ends_the_reminder(contract: Contract) -> None:
     services.renew(contract, "K2", starts, starts + timedelta(days=364), contract.amount)
     look(morning(contract, 19))
     assert Alarm.objects.active().count() == 0
+
+
+def test_a_contract_of_the_ledger_is_one_alarm_however_many_circuits_hang_on_it(
+    contract: Contract, world: World
+) -> None:
+    """Those of a contract in force tell nothing beside it; one without a number is on its own."""
+    ends = contract.expires_on
+    carrier = Carrier.objects.create(name="电信")
+
+    def circuits(prefix: str, number: str, count: int, **fields: object) -> None:
+        for n in range(count):
+            given = {"contract_number": number, "contract_expires_on": ends, **fields}
+            Circuit.objects.create(number=f"{prefix}{n}", carrier=carrier, **given)
+
+    circuits("A", "HT-1", 40)
+    circuits("B", "HT-2", 3)
+    circuits("C", "", 2)
+    circuits("D", contract.number, 7)
+    circuits("E", "HT-1", 1, contract_expires_on=None)
+    look(morning(contract, 20))
+    found = Alarm.objects.active().order_by("object_kind", "object_name")
+    assert [
+        (a.object_name, impact_text(a.impact)) for a in found if a.object_kind == "circuit"
+    ] == [
+        ("A0", "合同 HT-1 的 40 条线路"),
+        ("B0", "合同 HT-2 的 3 条线路"),
+        ("C0", ""),
+        ("C1", ""),
+    ]
+    (own,) = [a for a in found if a.object_kind == "contract"]
+    assert impact_text(own.impact) == f"合同 {contract.number} 的 7 条线路"
 
 
 def test_only_who_may_see_the_region_sees_the_reminder(contract: Contract, world: World) -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,29 @@ def _number_anew(snmpd: Snmpd, site: Machine) -> None:
     )
 
 
+IF_ADMIN_STATUS, IF_OPER_STATUS = "1.3.6.1.2.1.2.2.1.7", "1.3.6.1.2.1.2.2.1.8"
+
+
+def _line_follows_its_port(snmpd: Snmpd, site: Machine) -> None:
+    """Link lost, link back, shut by hand, opened: each is a change of the line's state."""
+    configuration = snmpd.folder / "conf" / "snmpd.conf"
+    usual = configuration.read_text()
+    (index,) = site.rows("SELECT if_index FROM inventory_port")[0]
+    lost = f"override {IF_OPER_STATUS}.{index} integer 2\n"
+    shut = f"override {IF_ADMIN_STATUS}.{index} integer 2\n"
+    for extra, state, reason in (
+        ("", "up", ""),
+        (lost, "down", "link_down"),
+        ("", "up", ""),
+        (lost + shut, "unknown", "admin_down"),
+        ("", "up", ""),
+    ):
+        configuration.write_text(usual + extra)
+        snmpd.restart()
+        until(partial(site.is_state, "骨干1 LINE", state), 30, state, site.log_tail)
+        assert site.state("骨干1 LINE")["reason"] == reason
+
+
 @pytest.mark.peer
 def test_a_polled_device_fills_its_device_port_and_interface_rows(
     site: Machine, tmp_path: Path
@@ -121,9 +145,10 @@ def test_a_polled_device_fills_its_device_port_and_interface_rows(
             f"{IMPORTS}c = Credential.objects.create(name='c', version='2c',"
             f" community={COMMUNITY!r})\n"
             f"d = ledger.device('SW1', '127.0.0.1', credential=c, snmp_port={snmpd.port})\n"
-            "Port.objects.create(device=d, name='lo')\n"
+            "p = Port.objects.create(device=d, name='lo')\n"
+            "ledger.circuit('骨干1', z_port=p)\n"
             "from govnet.monitor.generate import sync_targets; sync_targets()\n"
-            "t = Target.objects.get(name='SW1 SNMP'); t.interval_s = 5; t.save()"
+            "t = Target.objects.get(name='SW1 SNMP'); t.interval_s = 5; t.save(); sync_targets()"
         )
         until(lambda: site.is_state("SW1 SNMP", "up"), 30, "polled", site.log_tail)
         query = "SELECT descr, uptime_s, oper_up FROM monitor_devicestate, monitor_portstate"
@@ -145,6 +170,11 @@ def test_a_polled_device_fills_its_device_port_and_interface_rows(
         assert site.rows("SELECT in_bps FROM monitor_portstate")[0][0] is not None
         until(lambda: site.sql("SELECT count() FROM device_sample")[0][0], 20, "device samples")
         _number_anew(snmpd, site)
+        _line_follows_its_port(snmpd, site)
+    # Nobody answers for the port any more: that is neither up nor down.
+    until(lambda: site.is_state("骨干1 LINE", "unknown"), 40, "unknown", site.log_tail)
+    assert site.state("骨干1 LINE")["reason"] == "stale"
+    assert [flip.new for flip in site.flips("骨干1 LINE")[:3]] == ["up", "down", "up"]
     assert COMMUNITY not in site.log_path.read_text()
 
 

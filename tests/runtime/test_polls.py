@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from govnet.engine.lines import PortLink
+from govnet.engine.snmp.model import DevicePoll, InterfaceTable
 from govnet.engine.snmp.rates import Deltas
-from govnet.runtime.polls import PortIndex, port_readings
+from govnet.runtime.polls import PortIndex, port_links, port_readings
 
 IDS = st.integers(0, 2**32 - 1)
 
@@ -48,6 +50,20 @@ def test_a_rate_is_octets_by_the_agents_own_seconds() -> None:
     assert (reading.port_id, reading.in_bps, reading.out_bps) == (42, 1e6, 0.0)
     assert reading.ts == 1_700_000_000
     assert (reading.oper_up, reading.speed_mbps) == (True, 1000)
+
+
+def test_links_of_ports_are_read_by_both_statuses() -> None:
+    table = InterfaceTable(
+        np.array([3, 4, 5, 6], np.uint32),
+        ("oper_status",),
+        np.array([[1], [2], [2], [4]], np.uint64),
+        np.ones((4, 1), np.bool_),
+        admin_status=np.array([1, 1, 2, 1], np.uint32),
+    )
+    poll = DevicePoll(7, 0.0, 0.0, interfaces=table)
+    said = port_links(poll, {3: 30, 4: 40, 5: 50, 6: 60, 9: 90})
+    assert said == {30: PortLink.UP, 40: PortLink.DOWN, 50: PortLink.SHUT}
+    assert port_links(DevicePoll(7, 0.0, 0.0), {3: 30}) == {}
 
 
 @pytest.mark.filterwarnings("error")

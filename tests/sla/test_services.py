@@ -10,9 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from govnet.alarms.models import MaintenanceWindow
-from govnet.inventory.models import AccessPoint, Circuit, Port
+from govnet.inventory.models import AccessPoint, Circuit
 from govnet.monitor.models import Target
-from govnet.sla.exclusions import DecisionError, decide, propose
+from govnet.sla.exclusions import DecisionError, decide, propose, target_ids
 from govnet.sla.figures import figures
 from govnet.sla.inputs import Inputs
 from govnet.sla.models import (
@@ -73,16 +73,32 @@ def test_nothing_measured_is_said_and_never_counts_as_up(city: City) -> None:
     assert egress.terms.unknown_s == MONTH_S
 
 
-def test_a_circuit_between_devices_says_that_a_device_stands_for_it(city: City) -> None:
-    port = Port.objects.create(device=city.device, name="Gi0/9")
-    other = Target.objects.create(
+def test_a_circuit_between_devices_is_judged_by_its_ports_not_by_a_device(city: City) -> None:
+    """Down 2 h, then shut by hand 1 h, which is no outage, then down 1 h of planned work."""
+    router = Target.objects.create(
         name="路由器", kind="icmp", address="127.20.0.7", device=city.device
     )
-    Circuit.objects.filter(pk=city.egress.pk).update(a_port=port)
-    down(other, [("2025-11-10 08:00", "2025-11-10 10:00")])
+    down(router, [("2025-11-01", "2025-11-30")])
+    line = Target.objects.create(name="线路", kind="line", address="Gi0/9", circuit=city.egress)
+    down(line, [("2025-11-10 08:00", "2025-11-10 10:00"), ("2025-11-12 02:00", "2025-11-12 03:00")])
+    shut = ("2025-11-11 08:00", "unknown"), ("2025-11-11 09:00", "up")
+    record(line, *shut, reason="admin_down")
+    MaintenanceWindow.objects.create(
+        circuit=city.egress,
+        starts_at=at("2025-11-12 02:00"),
+        ends_at=at("2025-11-12 04:00"),
+        reason="割接",
+    )
     egress = november("circuit", city.egress.pk)
-    assert egress.terms.down_s == 7200
-    assert city.device.name in egress.about
+    assert (egress.terms.down_s, egress.terms.unknown_s) == (7200, 3600)
+    assert (egress.terms.planned_s, egress.terms.outages) == (7200, 1)
+    # (2,592,000 − 7,200 − 3,600 − 7,200) / (2,592,000 − 7,200 − 3,600)
+    assert egress.percent == Decimal("99.7210")
+
+
+def test_an_exclusion_of_a_circuit_reaches_its_line(city: City) -> None:
+    line = Target.objects.create(name="线路", kind="line", address="Gi0/9", circuit=city.egress)
+    assert target_ids(Exclusion(circuit=city.egress)) == {line.pk}
 
 
 def test_before_the_first_change_is_unknown(city: City) -> None:

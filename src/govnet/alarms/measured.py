@@ -6,8 +6,9 @@ follow from dates (contracts, certificates) come from the SQL database.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 WEEK: Final = timedelta(days=7)
 HOUR_S: Final = 3600
+NAMES_SHOWN: Final = 5
 AT_ONCE: Final = 500
 """Objects in one question: bounds the memory of a test against weeks of history."""
 
@@ -44,6 +46,7 @@ class Subject:
         mbps: contracted rate of a circuit.
         swapped: the measuring port's "in" is the circuit's "out".
         ends_at: when its contract or certificate ends.
+        impact: what the end of a contract affects, as ``Fault.impact`` has it.
     """
 
     ref: Ref
@@ -51,6 +54,7 @@ class Subject:
     mbps: float | None = None
     swapped: bool = False
     ends_at: datetime | None = None
+    impact: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Who is looked at
@@ -98,13 +102,31 @@ def _ports() -> list[Subject]:
 
 def _circuits() -> list[Subject]:
     rows = Circuit.objects.filter(status=LifeCycle.ACTIVE).with_bandwidth().order_by("pk")
-    return [_circuit(row) for row in rows.select_related("z_port", "a_port").iterator()]
+    found = list(rows.select_related("z_port", "a_port").iterator())
+    contracts = _contracts(found)
+    return [_circuit(row, contracts.get(row.pk, [])) for row in found]
 
 
-def _circuit(row: Circuit) -> Subject:
+def _contracts(rows: Sequence[Circuit]) -> dict[int, list[str]]:
+    """Numbers of the circuits of each contract that ends, by id of the circuit that tells of it.
+
+    Circuits with the same contract number, carrier and last day are one contract: its first
+    circuit tells. A circuit without a number stands for itself.
+    """
+    told = set().union(*(find() for find in _TOLD))
+    groups: dict[tuple[object, ...], list[Circuit]] = defaultdict(list)
+    for row in rows:
+        if row.contract_expires_on is not None and row.pk not in told:
+            number = row.contract_number.strip()
+            key = (number, row.carrier_id, row.contract_expires_on) if number else (row.pk,)
+            groups[key].append(row)
+    return {group[0].pk: [row.number for row in group] for group in groups.values()}
+
+
+def _circuit(row: Circuit, contract: Sequence[str]) -> Subject:
     port = row.z_port or row.a_port
     measured = port is not None and port.if_index is not None
-    ends = row.contract_expires_on
+    ends = row.contract_expires_on if contract else None
     zone = timezone.get_default_timezone()
     return Subject(
         Ref(ObjectKind.CIRCUIT.value, row.pk),
@@ -113,6 +135,7 @@ def _circuit(row: Circuit) -> Subject:
         swapped=row.kind == "access" and row.z_port_id is not None,
         # The last day itself is still under contract.
         ends_at=datetime.combine(ends + timedelta(days=1), time.min, zone) if ends else None,
+        impact=circuits_impact(contract, row.contract_number.strip()),
     )
 
 
@@ -122,6 +145,27 @@ _SUBJECTS: Final[dict[ObjectKind, Callable[[], list[Subject]]]] = {
     ObjectKind.PORT: _ports,
     ObjectKind.CIRCUIT: _circuits,
 }
+
+
+def circuits_impact(numbers: Sequence[str], contract: str) -> dict[str, Any]:
+    """What the end of a contract affects: so many circuits, and the names of a few."""
+    if not numbers or not contract:
+        return {}
+    names = list(numbers[:NAMES_SHOWN])
+    return {"circuits": len(numbers), "contract": contract, "names": names}
+
+
+_TOLD: Final[list[Callable[[], set[int]]]] = []
+
+
+def tells_contracts_of(circuits: Callable[[], set[int]]) -> None:
+    """Let an app above say of which circuits it tells the contract's end; in ``AppConfig.ready``.
+
+    Args:
+        circuits: ids of circuits whose contract is a subject of its own.
+    """
+    if circuits not in _TOLD:
+        _TOLD.append(circuits)
 
 
 def register(kind: ObjectKind, find: Callable[[], list[Subject]]) -> None:

@@ -268,6 +268,7 @@ def _measuring(ref: refs.Ref) -> Q:
         "target": "pk",
         "device": "device_id",
         "access_point": "access_point_id",
+        "circuit": "circuit_id",
         "unit": "unit_id",
     }
     name = fields.get(ref.kind)

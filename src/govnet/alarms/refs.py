@@ -177,8 +177,8 @@ _PATHS: Final[dict[str, _Paths]] = {
     "circuit": _Paths(("number",), ("access_point_id", "z_port_id"), ("access_point", "port")),
     "target": _Paths(
         ("name",),
-        ("device_id", "access_point_id", "unit_id", "region_id"),
-        ("device", "access_point", "unit", "region"),
+        ("device_id", "access_point_id", "circuit_id", "unit_id", "region_id"),
+        ("device", "access_point", "circuit", "unit", "region"),
     ),
 }
 

@@ -111,6 +111,7 @@ def _of_rule(
             ready.rule.code,
             asked[row].ref,
             since,
+            impact=asked[row].impact,
             detail={"values": _last(ready.condition, measured, row)},
             evidence={"samples": [str(asked[row].ref), since.timestamp(), now.timestamp()]},
         )

@@ -21,6 +21,7 @@ from govnet.accounts.models import User
 from govnet.core.paging import listing, page_of
 from govnet.core.windows import named
 from govnet.dashboards import panels
+from govnet.dashboards.templatetags.ui import owner
 from govnet.dashboards.timeline import timeline
 from govnet.engine.result import ProbeKind, State
 from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Unit
@@ -112,6 +113,7 @@ class FlipFilter(django_filters.FilterSet):
                 | Q(target__address__icontains=word)
                 | Q(target__access_point__unit__name__icontains=word)
                 | Q(target__device__name__icontains=word)
+                | Q(target__circuit__number__icontains=word)
             )
         return queryset
 
@@ -136,7 +138,7 @@ def target_list(request: HttpRequest) -> HttpResponse:
     targets = (
         Target.objects.restrict(request.user)
         .measured()
-        .select_related("state", "access_point__unit", "device", "unit")
+        .select_related("state", "access_point__unit", "device", "circuit", "unit")
         .order_by("name", "pk")
     )
     # Lazy: only the whole page asks, not the table that comes again every ten seconds.
@@ -170,14 +172,19 @@ def target(request: HttpRequest, pk: int) -> HttpResponse:
     """One target: state, the last 24 hours, charts, changes, the last exchange."""
     assert isinstance(request.user, User)
     rows = Target.objects.restrict(request.user).select_related(
-        "state", "access_point__unit__region", "device", "unit"
+        "state",
+        "access_point__unit__region",
+        "device",
+        "unit",
+        "circuit__a_port__device",
+        "circuit__z_port__device",
     )
     found = get_object_or_404(rows, pk=pk)
     day = named("24h")
     context = {
         "target": found,
         "state": getattr(found, "state", None),
-        "owner": found.device or found.access_point or found.unit,
+        "owner": owner(found),
         "day": day,
         "params": _shown_params(found),
         "segments": timeline(found, day),

@@ -27,6 +27,7 @@ from govnet.telemetry.client import TelemetryUnavailableError
 
 TARGET_CHARTS = ("latency", "loss")
 HTTP_CHARTS = ("latency", "phases", "loss")
+LINE_CHARTS = ("link", "traffic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,15 @@ def ranges(default_range: str = DEFAULT_RANGE) -> dict[str, Any]:
 
 
 def target_charts(target: Target) -> dict[str, Any]:
-    """The charts of a target's page, by what its probe can measure."""
+    """The charts of a target's page, by what its probe can measure; a line's are its ports'."""
+    if target.circuit is not None:
+        ports = filter(None, (target.circuit.a_port, target.circuit.z_port))
+        charts = [
+            chart(name, port.pk, title=f"{port} · {SOURCES[name].title}")
+            for port in ports
+            for name in LINE_CHARTS
+        ]
+        return {"charts": charts, **ranges()}
     names: Sequence[str] = HTTP_CHARTS if target.kind == ProbeKind.HTTP else TARGET_CHARTS
     return {"charts": [chart(name, target.pk) for name in names], **ranges()}
 
@@ -75,15 +84,18 @@ def _charts(title: str, charts: Sequence[Chart]) -> dict[str, Any] | None:
     return {"panel_title": title, "charts": charts, **ranges()} if charts else None
 
 
-def _owned(instance: Unit | AccessPoint | Device) -> Q:
-    """Targets of an object: its own, and of a unit also those of its access points."""
+def _owned(instance: Unit | AccessPoint | Device | Circuit) -> Q:
+    """Targets of an object: its own, and those of the access points of a unit or circuit."""
     if isinstance(instance, Unit):
         return Q(unit=instance) | Q(access_point__unit=instance)
+    if isinstance(instance, Circuit):
+        point = instance.access_point_id
+        return Q(circuit=instance) | Q(access_point=point, access_point__isnull=False)
     return Q(access_point=instance) if isinstance(instance, AccessPoint) else Q(device=instance)
 
 
 def targets_panel(
-    request: HttpRequest, instance: Unit | AccessPoint | Device
+    request: HttpRequest, instance: Unit | AccessPoint | Device | Circuit
 ) -> dict[str, Any] | None:
     """What is measured of an object, with its state."""
     if not request.user.has_perm("monitor.view_target"):
@@ -198,6 +210,9 @@ def register() -> None:
         template="monitor/interfaces_panel.html",
         context=found_interfaces.panel,
         order=8,
+    )
+    object_page.register(
+        Circuit, template="monitor/targets_panel.html", context=targets_panel, order=-10
     )
     for measured, context in ((Port, port_panel), (Circuit, circuit_panel)):
         object_page.register(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django import forms
@@ -22,6 +22,8 @@ from govnet.engine.safety import printable
 from govnet.monitor.models import Target
 
 log = structlog.get_logger()
+
+PROBED: Final = tuple(kind for kind in ProbeKind if kind is not ProbeKind.LINE)
 RUNS = Counter("govnet_web_probes_total", "Probes run by hand", ["kind", "outcome"])
 
 RECORD_TYPES = ("A", "AAAA", "CNAME", "MX", "NS", "SOA", "TXT", "PTR")
@@ -37,7 +39,7 @@ class ProbeForm(forms.Form):
     """What to probe; the fields that a kind has no use for are ignored."""
 
     kind = forms.ChoiceField(
-        label=gettext_lazy("Probe"), choices=[(kind.value, kind.name) for kind in ProbeKind]
+        label=gettext_lazy("Probe"), choices=[(kind.value, kind.name) for kind in PROBED]
     )
     address = forms.CharField(
         label=gettext_lazy("Address"),

@@ -185,6 +185,15 @@ def traffic(port: Port, window: Window) -> Drawn:
     return _drawn(found.grid, _traffic_lines(found), "Mbit/s", Style(area=True))
 
 
+def link(port: Port, window: Window) -> Drawn:
+    """Share of the polls in which the device said that a port's link was up."""
+    if port.if_index is None:
+        return _nothing(window, _("The port has no interface index yet."))
+    found = _traffic(port, window)
+    lines = [Line("up", _("Link up"), numbers(found.up_ratio, 100))]
+    return _drawn(found.grid, lines, "%", Style(percent=True))
+
+
 def errors(port: Port, window: Window) -> Drawn:
     """Errors and discards per second of a port."""
     if port.if_index is None:
@@ -403,6 +412,7 @@ SOURCES: Mapping[str, Source] = {
     "loss": Source(gettext_lazy("Packet loss"), Target, "monitor.view_target", loss),
     "phases": Source(gettext_lazy("Time by phase"), Target, "monitor.view_target", phases),
     "traffic": Source(gettext_lazy("Traffic"), Port, "inventory.view_port", traffic),
+    "link": Source(gettext_lazy("Link state"), Port, "inventory.view_port", link),
     "errors": Source(gettext_lazy("Errors and discards"), Port, "inventory.view_port", errors),
     "circuit": Source(
         gettext_lazy("Traffic and contracted rate"),
@@ -502,5 +512,6 @@ SAMPLES: Mapping[str, Callable[[Any, Window, int], tuple[list[str], Rows]]] = {
     "phases": probe_samples,
     "traffic": port_samples,
     "errors": port_samples,
+    "link": port_samples,
     "circuit": circuit_samples,
 }

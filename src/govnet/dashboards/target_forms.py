@@ -31,6 +31,7 @@ OWN_FIELDS: Final[dict[ProbeKind, tuple[str, ...]]] = {
     ProbeKind.TCP: ("port",),
     ProbeKind.DNS: ("server", "query_type"),
     ProbeKind.SNMP: (),
+    ProbeKind.LINE: (),
 }
 HIDDEN: Final = "••••••••"
 """Stands for a stored header value, which may be a password and is never sent to a browser."""

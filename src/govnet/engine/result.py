@@ -9,13 +9,18 @@ from typing import Any
 
 
 class ProbeKind(StrEnum):
-    """The protocol that a target is measured by."""
+    """The protocol that a target is measured by.
+
+    ``LINE`` has no probe of its own: the polls of the devices at a line's ends say whether its
+    ports are up (``govnet.engine.lines``).
+    """
 
     ICMP = "icmp"
     SNMP = "snmp"
     HTTP = "http"
     TCP = "tcp"
     DNS = "dns"
+    LINE = "line"
 
 
 class State(StrEnum):

@@ -15,15 +15,18 @@ from dataclasses import asdict, dataclass
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 
 from govnet.engine.result import ProbeKind
-from govnet.inventory.models import AccessPoint, Device, LifeCycle
+from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Port
 from govnet.monitor.models import Target
 from govnet.monitor.services import close_unmeasured, ensure_rows
 
 log = structlog.get_logger()
 
 NAME_LENGTH = 120
+POLL_S = 60
+"""Seconds between two polls of a device, until an operator sets another interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Wanted:
     address: str
     access_point_id: int | None = None
     device_id: int | None = None
+    circuit_id: int | None = None
     interval_s: int = 10
     timeout_s: float = 1.0
     tries: int = 2
@@ -49,6 +53,7 @@ class Wanted:
             address=self.address,
             access_point_id=self.access_point_id,
             device_id=self.device_id,
+            circuit_id=self.circuit_id,
             interval_s=self.interval_s,
             timeout_s=self.timeout_s,
             tries=self.tries,
@@ -56,9 +61,12 @@ class Wanted:
 
     def update(self, target: Target) -> bool:
         """Make an existing target follow; True when that changed it."""
-        before = (target.name, target.address, target.withdrawn)
+        names = ("name", "address", "withdrawn", "interval_s")
+        before = [getattr(target, name) for name in names]
         target.name, target.address, target.withdrawn = self.name, self.address, False
-        return before != (self.name, self.address, False)
+        if self.kind is ProbeKind.LINE:  # its ports are read when their devices are polled
+            target.interval_s = self.interval_s
+        return before != [getattr(target, name) for name in names]
 
 
 @dataclass(slots=True)
@@ -89,13 +97,15 @@ def _write_difference(wanted: dict[str, Wanted]) -> Generated:
     for target in dropped:
         target.withdrawn = True
     Target.objects.bulk_create(new, batch_size=500)
-    Target.objects.bulk_update(changed + dropped, ["name", "address", "withdrawn"], batch_size=200)
+    fields = ["name", "address", "withdrawn", "interval_s"]
+    Target.objects.bulk_update(changed + dropped, fields, batch_size=200)
     return Generated(len(new), len(changed), len(dropped))
 
 
 def _wanted() -> Iterator[Wanted]:
     yield from _wanted_of_access_points()
     yield from _wanted_of_devices()
+    yield from _wanted_of_circuits()
 
 
 def _wanted_of_access_points() -> Iterator[Wanted]:
@@ -131,9 +141,45 @@ def _wanted_of_devices() -> Iterator[Wanted]:
                 kind=ProbeKind.SNMP,
                 address=address,
                 device_id=device.pk,
-                interval_s=60,
+                interval_s=POLL_S,
                 timeout_s=2.0,
             )
+
+
+def _wanted_of_circuits() -> Iterator[Wanted]:
+    """Circuits without an address of their own, where a port at an end is polled."""
+    polled = _polled_ports()
+    intervals = dict(
+        Target.objects.filter(kind=ProbeKind.SNMP).values_list("device_id", "interval_s")
+    )
+    rows = Circuit.objects.filter(status=LifeCycle.ACTIVE).order_by()
+    rows = rows.exclude(
+        Q(access_point__status=LifeCycle.ACTIVE)
+        & (Q(access_point__ipv4__isnull=False) | Q(access_point__ipv6__isnull=False))
+    )
+    for pk, number, *ends in rows.values_list("pk", "number", "a_port_id", "z_port_id"):
+        read = [polled[end] for end in ends if end in polled]
+        if read:
+            yield Wanted(
+                key=f"circuit:{pk}:line",
+                name=_name(number, "LINE"),
+                kind=ProbeKind.LINE,
+                address=" — ".join(name for name, _device in read),
+                circuit_id=pk,
+                interval_s=max(intervals.get(device, POLL_S) for _name, device in read),
+            )
+
+
+def _polled_ports() -> dict[int | None, tuple[str, int]]:
+    """Ports at the ends of circuits whose devices are polled, by id: name and id of the device."""
+    ports = Port.objects.filter(
+        Q(circuits_a__isnull=False) | Q(circuits_z__isnull=False),
+        device__status=LifeCycle.ACTIVE,
+        device__credential__isnull=False,
+    )
+    rows = ports.exclude(device__management_ipv4=None, device__management_ipv6=None)
+    names = rows.order_by().distinct().values_list("pk", "device_id", "device__name", "name")
+    return {pk: (f"{device} {name}", device_id) for pk, device_id, device, name in names}
 
 
 def _name(owner: str, probe: str) -> str:

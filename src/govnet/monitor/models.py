@@ -38,10 +38,10 @@ class TargetQuerySet(RestrictedQuerySet["Target"]):
 class Target(models.Model):
     """One thing to measure: an address and how to probe it.
 
-    Owned by at most one of access point, device or unit (an application seen from nowhere in
-    particular); a reference target of the probe point has no owner. ``key`` makes generation
-    from the inventory idempotent ("access_point:12:icmp:v4"); it is empty for targets made by
-    hand.
+    Owned by at most one of access point, device, circuit (judged by its ports: a line between
+    devices has no address) or unit (an application seen from nowhere in particular); a reference
+    target of the probe point has no owner. ``key`` makes generation from the inventory idempotent
+    ("access_point:12:icmp:v4"); it is empty for targets made by hand.
     """
 
     region_lookups: ClassVar[tuple[str, ...]] = (
@@ -49,11 +49,13 @@ class Target(models.Model):
         "device__region",
         "unit__region",
         "region",
+        *(f"circuit__{path}" for path in Circuit.region_lookups),
     )
     unit_lookups: ClassVar[tuple[str, ...]] = (
         "access_point__unit",
         "device__access_point__unit",
         "unit",
+        *(f"circuit__{path}" for path in Circuit.unit_lookups),
     )
 
     name = models.CharField(_("name"), max_length=120)
@@ -101,6 +103,15 @@ class Target(models.Model):
         related_name="targets",
         null=True,
         blank=True,
+    )
+    circuit = models.ForeignKey(
+        Circuit,
+        verbose_name=_("circuit"),
+        on_delete=models.CASCADE,
+        related_name="targets",
+        null=True,
+        blank=True,
+        editable=False,
     )
     unit = models.ForeignKey(
         Unit,

@@ -30,6 +30,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest
+from django.db.models.lookups import Exact
 
 from govnet.accounts.models import User
 from govnet.engine.result import State
@@ -89,11 +90,11 @@ def _worst_of_unit() -> Combinable:
 
 
 def _worst_of_circuit() -> Combinable:
-    return Greatest(
-        _worst_target(access_point=OuterRef("access_point_id")),
-        _worst_port("a_port_id"),
-        _worst_port("z_port_id"),
-    )
+    """Its targets tell; the last readings of its ports only where it has none of its own."""
+    own = _worst_target(circuit=OuterRef("pk"))
+    ports = Greatest(_worst_port("a_port_id"), _worst_port("z_port_id"))
+    told = Case(When(Exact(own, NOTHING), then=ports), default=own)
+    return Greatest(_worst_target(access_point=OuterRef("access_point_id")), told)
 
 
 _WORST: Final[Mapping[type[Model], Callable[[], Combinable]]] = {

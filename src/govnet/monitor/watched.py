@@ -6,10 +6,12 @@ memory and have no ``repr``.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
+from govnet.engine.lines import Line
 from govnet.engine.result import ProbeKind
 from govnet.engine.result import Target as EngineTarget
 from govnet.engine.snmp.model import (
@@ -19,7 +21,7 @@ from govnet.engine.snmp.model import (
     V2cCredential,
     V3Credential,
 )
-from govnet.inventory.models import Credential, Device, Port, SnmpVersion
+from govnet.inventory.models import Circuit, Credential, Device, Port, SnmpVersion
 from govnet.monitor.models import Target
 
 log = structlog.get_logger()
@@ -33,17 +35,22 @@ class Watched:
         targets: all of them; SNMP targets carry no secret.
         devices: how to poll the device of an SNMP target, by the target's id.
         ports: ids of the ports of the ledger, by device id and ifIndex.
+        lines: circuits that are judged by their ports.
     """
 
     targets: tuple[EngineTarget, ...] = ()
     devices: dict[int, SnmpDevice] = field(default_factory=dict)
     ports: dict[tuple[int, int], int] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
 
 
 def load() -> Watched:
     """Read what is to be measured now."""
-    targets, devices = [], {}
+    targets, devices, lines = [], {}, []
     for row in Target.objects.measured().select_related("device__credential").iterator():
+        if row.kind == ProbeKind.LINE:
+            lines.append(row)
+            continue
         target = _target(row)
         if target.kind is ProbeKind.SNMP:
             device = _device(row, target)
@@ -52,7 +59,8 @@ def load() -> Watched:
                 continue
             devices[row.pk] = device
         targets.append(target)
-    return Watched(tuple(targets), devices, _ports())
+    polled = {device.id for device in devices.values()}
+    return Watched(tuple(targets), devices, _ports(), _lines(lines, polled))
 
 
 def _target(row: Target) -> EngineTarget:
@@ -99,6 +107,26 @@ def snmp_credential(credential: Credential) -> V2cCredential | V3Credential | No
         priv_protocol=PrivProtocol(credential.priv_protocol) if with_privacy else None,
         priv_key=credential.priv_key if with_privacy else None,
     )
+
+
+def _lines(rows: Sequence[Target], polled: Collection[int]) -> tuple[Line, ...]:
+    """The lines of some targets, each with those of its ports that are read."""
+    circuits = Circuit.objects.in_bulk([row.circuit_id for row in rows])
+    ends = {pk: (circuit.a_port_id, circuit.z_port_id) for pk, circuit in circuits.items()}
+    ports = {
+        port.pk: port
+        for port in Port.objects.filter(
+            pk__in={pk for pair in ends.values() for pk in pair if pk},
+            device_id__in=polled,
+            if_index__isnull=False,
+        ).select_related("device")
+    }
+    found = []
+    for row in rows:
+        read = [ports[pk] for pk in ends.get(row.circuit_id, ()) if pk in ports]
+        names = {port.pk: f"{port.device} {port.name}" for port in read}
+        found.append(Line(row.pk, names, float(row.interval_s)))
+    return tuple(found)
 
 
 def _ports() -> dict[tuple[int, int], int]:

@@ -8,10 +8,11 @@ deduction comes after months.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 from django.utils import timezone
@@ -22,13 +23,17 @@ from govnet.config import get_config
 from govnet.monitor.models import Flip, Target
 from govnet.operations.models import OrderEvidence, WorkOrder
 from govnet.telemetry.client import TelemetryUnavailableError, shared_client
-from govnet.telemetry.queries import raw_probes
+from govnet.telemetry.queries import raw_interface, raw_probes
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 AROUND: Final = timedelta(minutes=30)
 TARGETS: Final = 4
 FLIPS: Final = 200
 SAMPLES: Final = 500
 COLUMNS: Final = ("ts", "outcome", "sent", "received", "rtt_ms", "reason")
+PORT_COLUMNS: Final = ("ts", "oper_up", "in_octets", "out_octets")
 
 Piece = tuple[str, str, Any]
 
@@ -65,6 +70,8 @@ def measuring(order: WorkOrder) -> list[Target]:
     about = Q(pk__in=[])
     if order.access_point_id:
         about |= Q(access_point=order.access_point_id)
+    if order.circuit_id:
+        about |= Q(circuit=order.circuit_id)
     if order.device_id:
         about |= Q(device=order.device_id)
     if order.unit_id and not (order.access_point_id or order.device_id):
@@ -110,18 +117,31 @@ def _entry(entry: AlarmEntry) -> dict[str, Any]:
 
 def _samples(target: Target, start: datetime, end: datetime) -> Iterator[Piece]:
     """Raw results of one target; a store that does not answer is said, never left out."""
-    title = _("Raw results of %s") % target.name
-    try:
-        table = raw_probes(shared_client(get_config()), target.pk, start, end, SAMPLES)
-    except TelemetryUnavailableError:
-        yield "missing", title, {"missing": _("The store of samples did not answer.")}
+    for title, columns, read in _readings(target):
+        try:
+            table = read(shared_client(get_config()), start=start, end=end, limit=SAMPLES)
+        except TelemetryUnavailableError:
+            yield "missing", title, {"missing": _("The store of samples did not answer.")}
+            continue
+        rows = [
+            {name: _plain(value) for name, value in row.items() if name in columns}
+            for row in table.to_pylist()
+        ]
+        if rows:
+            yield "samples", title, rows
+
+
+def _readings(target: Target) -> Iterator[tuple[str, tuple[str, ...], Callable[..., Table]]]:
+    """What is read for a target: its own results, or those of the ports at its line's ends."""
+    if target.circuit is None:
+        title = _("Raw results of %s") % target.name
+        yield title, COLUMNS, partial(raw_probes, target_id=target.pk)
         return
-    rows = [
-        {name: _plain(value) for name, value in row.items() if name in COLUMNS}
-        for row in table.to_pylist()
-    ]
-    if rows:
-        yield "samples", title, rows
+    for port in filter(None, (target.circuit.a_port, target.circuit.z_port)):
+        if port.if_index is not None:
+            title = _("Raw results of %s") % port
+            read = partial(raw_interface, device_id=port.device_id, if_index=port.if_index)
+            yield title, PORT_COLUMNS, read
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # a cell of any column

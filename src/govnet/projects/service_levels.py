@@ -33,14 +33,24 @@ KEY = "contract"
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
+def circuits_of(contracts: Iterable[int]) -> dict[int, set[int]]:
+    """Circuits of contracts: on their lines, or with their number in the ledger."""
+    numbers = dict(Contract.objects.filter(pk__in=contracts).values_list("number", "pk"))
+    found: dict[int, set[int]] = {pk: set() for pk in numbers.values()}
+    lines = LineItem.objects.filter(contract__in=found, circuit__isnull=False)
+    for contract, circuit in lines.values_list("contract", "circuit"):
+        found[contract].add(circuit)
+    named = Circuit.objects.filter(contract_number__in=numbers).exclude(status=LifeCycle.WITHDRAWN)
+    for number, circuit in named.values_list("contract_number", "pk"):
+        found[numbers[number]].add(circuit)
+    return found
+
+
 def members(contract_id: int) -> list[Scope]:
     """Circuits and units that a contract pays for."""
-    lines = LineItem.objects.filter(contract=contract_id)
-    circuits = set(lines.filter(circuit__isnull=False).values_list("circuit", flat=True))
-    number = Contract.objects.values_list("number", flat=True).get(pk=contract_id)
-    named = Circuit.objects.filter(contract_number=number).exclude(status=LifeCycle.WITHDRAWN)
-    circuits |= set(named.values_list("pk", flat=True))
-    units = set(lines.filter(unit__isnull=False).values_list("unit", flat=True))
+    lines = LineItem.objects.filter(contract=contract_id, unit__isnull=False)
+    units = set(lines.values_list("unit", flat=True))
+    circuits = circuits_of([contract_id])[contract_id]
     return [
         *(Scope("circuit", pk) for pk in sorted(circuits)),
         *(Scope("unit", pk) for pk in sorted(units)),

@@ -20,8 +20,9 @@ from prometheus_client import Counter
 
 from govnet.config import Config
 from govnet.core.bell import ENGINE, Bell
+from govnet.engine.lines import LineTracker
 from govnet.engine.probes.registry import ProbeRegistry
-from govnet.engine.result import Result, State, Target
+from govnet.engine.result import Outcome, Result, State, Target
 from govnet.engine.sampling import Windows
 from govnet.engine.scheduler import Scheduler
 from govnet.engine.snmp.model import DevicePoll, SnmpDevice
@@ -40,6 +41,7 @@ from govnet.runtime.polls import (
     PortIndex,
     device_readings,
     interface_readings,
+    port_links,
     port_readings,
 )
 from govnet.runtime.samples import Samples
@@ -76,6 +78,7 @@ class Engine:
         self._samples = Samples()
         self._windows = Windows()
         self._tracker = StateTracker()
+        self._lines = LineTracker()
         self._history = CounterHistory()
         self._poller = SnmpPoller()
         self._registry = ProbeRegistry(self._poller)
@@ -84,6 +87,7 @@ class Engine:
         )
         self._watched = Watched()
         self._ports = PortIndex({})
+        self._line_ports: dict[int, dict[int, int]] = {}
         self._polls: dict[int, DevicePoll] = {}
         self._interfaces: dict[int, Interfaces] = {}
         self._unlike: set[int] = set()
@@ -195,6 +199,8 @@ class Engine:
         new = ids - {target.id for target in self._watched.targets}
         self._watched = watched
         self._ports = PortIndex(watched.ports)
+        self._line_ports = _line_ports(watched)
+        self._lines.set_lines(watched.lines, Moment.now())
         self._whole &= ids
         self._record(self._tracker.set_targets(watched.targets, Moment.now()))
         for result in self._windows.set_targets(watched.targets):
@@ -216,15 +222,16 @@ class Engine:
         if not self._restored:
             self._restored = True
             self._record(self._tracker.restore(stored, now))
+            self._record(self._lines.restore(stored, now))
             return
         if self._journal.changes_waiting:
             return
-        for target in self._watched.targets:
-            was = stored.get(target.id)
-            state = self._tracker.state(target.id)
+        states = {target.id: self._tracker.state(target.id) for target in self._watched.targets}
+        for target_id, state in (states | self._lines.states()).items():
+            was = stored.get(target_id)
             if was is not None and was.state is not state:
                 self._journal.change(
-                    Change(target.id, was.state, state, now.wall, now.wall, "set_right")
+                    Change(target_id, was.state, state, now.wall, now.wall, "set_right")
                 )
 
     # Measuring
@@ -256,6 +263,7 @@ class Engine:
         polls = list(self._polls.values())
         self._polls.clear()
         self._take_interfaces(polls)
+        self._take_lines(polls)
         deltas = self._history.deltas(*polls)
         self._samples.add_polls(deltas)
         self._journal.readings(device_readings(polls, deltas), port_readings(deltas, self._ports))
@@ -274,6 +282,23 @@ class Engine:
                 self._interfaces[reading.device_id] = now
                 self._unlike.add(reading.device_id)
         self._journal.interfaces(readings)
+
+    def _take_lines(self, polls: list[DevicePoll]) -> None:
+        """What the polls say of the lines that end at their devices."""
+        now = Moment.now()
+        for poll in polls:
+            ports = self._line_ports.get(poll.device_id)
+            if not ports:
+                continue
+            said = port_links(poll, ports)
+            changes = self._lines.observe(ports.values(), said, poll.ts, now)
+            for change in changes:
+                self._record([change], self._lines.ends(change.target_id))
+            for target_id in self._lines.ending_at(said):
+                ends = self._lines.ends(target_id)
+                self._journal.last_value(
+                    Result(target_id, poll.ts, Outcome.OK, sent=0, detail=ends)
+                )
 
     def _on_result(self, result: Result) -> None:
         """Called in the loop with every result: must stay cheap."""
@@ -310,6 +335,7 @@ class Engine:
         while True:
             self._beat = time.monotonic()
             self._record(self._tracker.tick(Moment.now()))
+            self._record(self._lines.tick(Moment.now()))
             self._take_polls()
             rows = self._samples.hand_over(self._writer)
             self._rows.add(rows)
@@ -359,6 +385,16 @@ def _sync_and_load(interfaces: Mapping[int, Interfaces]) -> Watched:
     _bind(interfaces)
     sync_targets()
     return load()
+
+
+def _line_ports(watched: Watched) -> dict[int, dict[int, int]]:
+    """Ports at the ends of lines: their ids by ifIndex, by id of the device."""
+    ends = {pk for line in watched.lines for pk in line.ports}
+    found: dict[int, dict[int, int]] = {}
+    for (device, index), pk in watched.ports.items():
+        if pk in ends:
+            found.setdefault(device, {})[index] = pk
+    return found
 
 
 def _bind(interfaces: Mapping[int, Interfaces]) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from govnet.engine.lines import PortLink, port_link
 from govnet.engine.snmp.model import DevicePoll
 from govnet.engine.snmp.rates import Deltas
 from govnet.monitor.services import DeviceReading, Interface, InterfaceReading, PortReading
@@ -77,6 +78,25 @@ def interface_readings(polls: Sequence[DevicePoll]) -> Iterator[InterfaceReading
             )
             rows = tuple(Interface(*row) for row in zip(*columns, strict=True))
             yield InterfaceReading(poll.device_id, poll.ts, rows)
+
+
+def port_links(poll: DevicePoll, ports: Mapping[int, int]) -> dict[int, PortLink]:
+    """What a poll says of the link of some of its device's ports.
+
+    Args:
+        poll: one poll; one that was not answered says nothing.
+        ports: ids of ports by ifIndex.
+    """
+    table = poll.interfaces
+    if table is None:
+        return {}
+    columns = (table.if_index.tolist(), table.admin_status.tolist(), table.oper_status.tolist())
+    said = {
+        ports[index]: port_link(admin, oper)
+        for index, admin, oper in zip(*columns, strict=True)
+        if index in ports
+    }
+    return {port: link for port, link in said.items() if link is not None}
 
 
 def port_readings(deltas: Deltas, ports: PortIndex) -> Iterator[PortReading]:

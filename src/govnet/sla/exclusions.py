@@ -86,9 +86,9 @@ def target_ids(exclusion: Exclusion) -> set[int]:
 
 
 def _of_circuit(circuit: Circuit) -> Q:
-    if circuit.access_point_id:
-        return Q(access_point=circuit.access_point_id)
-    return Q(device__ports=circuit.a_port_id) if circuit.a_port_id else Q(pk__in=())
+    own = Q(circuit=circuit)
+    point = circuit.access_point_id
+    return own | Q(access_point=point) if point else own
 
 
 def _of_region(region: Region) -> Q:
@@ -100,10 +100,15 @@ def _of_region(region: Region) -> Q:
 _REACH: Final[Mapping[str, Callable[[Any], Q]]] = {
     "target": lambda target: Q(pk=target.pk),
     "device": lambda device: Q(device=device),
-    "access_point": lambda point: Q(access_point=point) | Q(device__access_point=point),
+    "access_point": lambda point: (
+        Q(access_point=point) | Q(device__access_point=point) | Q(circuit__access_point=point)
+    ),
     "circuit": _of_circuit,
     "unit": lambda unit: (
-        Q(unit=unit) | Q(access_point__unit=unit) | Q(device__access_point__unit=unit)
+        Q(unit=unit)
+        | Q(access_point__unit=unit)
+        | Q(device__access_point__unit=unit)
+        | Q(circuit__access_point__unit=unit)
     ),
     "region": _of_region,
 }

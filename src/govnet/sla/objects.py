@@ -1,9 +1,9 @@
 """What an object's availability is measured by: its lines, each of one or more targets.
 
 An access point is one line of all its targets; a circuit is the line of the access point at its
-A end, or of the device there, which then is said beside it: a device with a second way answers
-while this one is down; a unit has a line for each of its access points, and so is down
-only while all of them are; an application is its own target, a device the targets of its own.
+A end, or where there is no address to probe what the ports at its ends say of it; a unit has a
+line for each of its access points, and so is down only while all of them are; an application is
+its own target, a device the targets of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import date
 from typing import Any, Final
 
 from django.db.models import Model
-from django.utils.translation import gettext as _
 
 from govnet.inventory.models import AccessPoint, Circuit, Device, LifeCycle, Unit
 from govnet.monitor.models import Target
@@ -81,18 +80,15 @@ def _circuits(ids: Collection[int]) -> list[Measured]:
         "carrier__name",
         "access_point__unit__name",
         "access_point_id",
-        "a_port__device_id",
-        "a_port__device__name",
         "opened_on",
         "status",
     )
     points = _owned("access_point_id", {row[4] for row in rows if row[4]})
-    devices = _owned("device_id", {row[5] for row in rows if row[5]})
+    own = _owned("circuit_id", ids)
     found = []
-    for pk, number, carrier, unit, point, device, name, day, status in rows:
-        line = points.get(point) if point else devices.get(device)
-        by = _("measured by device %s") % name if line and not point else unit
-        about = " · ".join(filter(None, (by, carrier)))
+    for pk, number, carrier, unit, point, day, status in rows:
+        line = points.get(point, ()) + own.get(pk, ())
+        about = " · ".join(filter(None, (unit, carrier)))
         scope = Scope(ObjectKind.CIRCUIT.value, pk)
         gone = status == LifeCycle.WITHDRAWN
         lines = (line,) if line else ()

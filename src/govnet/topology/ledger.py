@@ -103,6 +103,7 @@ class _Reading:
         pings: dict[str, list[int]] = {}
         others: dict[str, list[int]] = {}
         rows = Target.objects.measured().filter(reference=False).order_by("pk")
+        rows = rows.exclude(kind=ProbeKind.LINE)  # no place of its own: ports tell of links
         by_unit = self._points_by_unit()
         for pk, kind, point, device, unit in rows.values_list(
             "pk", "kind", "access_point_id", "device_id", "unit_id"

@@ -68,11 +68,22 @@ def affected(alarm: Alarm) -> str:
 def impact_text(impact: dict[str, Any]) -> str:
     """Counts as words; empty when nothing else is affected."""
     words = [
+        _circuits(impact),
         ngettext("%d unit", "%d units", n) % n if (n := impact.get("units", 0)) else "",
         ngettext("%d device", "%d devices", n) % n if (n := impact.get("devices", 0)) else "",
         ngettext("%d service", "%d services", n) % n if (n := impact.get("services", 0)) else "",
     ]
     return " · ".join(word for word in words if word)
+
+
+def _circuits(impact: dict[str, Any]) -> str:
+    """The circuits of a contract that ends."""
+    if not (n := impact.get("circuits", 0)):
+        return ""
+    text = ngettext(
+        "%(n)d circuit of contract %(contract)s", "%(n)d circuits of contract %(contract)s", n
+    )
+    return text % {"n": n, "contract": impact["contract"]}
 
 
 _BLIND: Final = {

@@ -173,8 +173,8 @@ def confirmed_after(flip: Flip) -> str:
 
 @register.filter
 def owner(target: Target) -> Model | None:
-    """What a target belongs to: its device, access point or unit."""
-    return target.device or target.access_point or target.unit
+    """What a target belongs to: its device, access point, circuit or unit."""
+    return target.device or target.access_point or target.circuit or target.unit
 
 
 @register.simple_tag
