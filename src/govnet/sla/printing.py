@@ -39,7 +39,12 @@ COLUMNS: Final = (
     "剔除",
     "未知",
 )
-WIDTHS_CM: Final = (1.1, 4.0, 4.4, 2.2, 1.8, 1.6, 1.5, 3.0, 2.4, 2.4, 2.4)
+WIDTHS_CM: Final = (1.2, 3.6, 4.6, 2.1, 1.7, 1.9, 1.9, 3.3, 2.2, 2.2, 2.2)
+NUMBERS: Final = frozenset(
+    {"序号", "秒", "时长", "可用率", "承诺", "计划", "剔除", "未知", "计入时长"}
+    | {"中断次数", "中断时长", "原可用率", "现可用率", "原中断", "现中断"}
+)
+"""Titles of columns whose figures stand one below the other, at the right."""
 
 
 def in_format(statement: Statement, suffix: str) -> bytes:
@@ -69,12 +74,13 @@ def _docx(statement: Statement) -> bytes:
 
     document = new_document()
     _page(document)
+    _footer(document, f"{_title(statement)} {statement.period_name} 第 {statement.version} 版")
     document.add_heading(_title(statement), level=0)
     _facts(document, statement)
     document.add_heading("一、合计", level=1)
-    _head(document, statement.figures["head"])
-    document.add_heading("二、明细", level=1)
     rows = statement.figures["rows"]
+    _head(document, statement.figures["head"], several=_several(statement))
+    document.add_heading("二、明细", level=1)
     _rows(document, rows)
     inputs = statement.opened_inputs()
     document.add_heading("三、中断清单", level=1)
@@ -110,6 +116,22 @@ def _page(document: Document) -> None:
             fonts.attrib.pop(qn(theme), None)
 
 
+def _footer(document: Document, title: str) -> None:
+    """What it is and which of how many pages, on every page: loose sheets find each other."""
+    from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415
+    from docx.oxml import OxmlElement  # noqa: PLC0415
+    from docx.oxml.ns import qn  # noqa: PLC0415
+
+    line = document.sections[0].footer.paragraphs[0]
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    for text, name in ((f"{title}    第 ", "PAGE"), (" 页 共 ", "NUMPAGES"), (" 页", "")):
+        line.add_run(text)
+        if name:
+            field = OxmlElement("w:fldSimple")
+            field.set(qn("w:instr"), name)
+            line._p.append(field)  # noqa: SLF001  # python-docx has no API for fields
+
+
 def _facts(document: Document, statement: Statement) -> None:
     issued = timezone.localtime(statement.issued_at)
     amended = f"，更正第 {statement.version - 1} 版" if statement.amends_id else ""
@@ -124,13 +146,15 @@ def _facts(document: Document, statement: Statement) -> None:
     )
 
 
-def _head(document: Document, head: Mapping[str, Any]) -> None:
+def _head(document: Document, head: Mapping[str, Any], *, several: bool) -> None:
     terms = statements.terms_of(head)
     table = _table(document, ["项目", "秒", "时长"], [9.0, 4.0, 7.0])
     for label, seconds in term_rows(head):
         _fill(table, [label, f"{seconds:,}", length_text(seconds)])
     percent = _percent(head)
     document.add_paragraph()
+    if several:
+        document.add_paragraph("合计为明细各对象的秒数逐项相加。")
     document.add_paragraph(
         "可用率 = (T − 计划 − 剔除 − 未知 − 中断) ÷ (T − 计划 − 剔除 − 未知)，T = 期间 − 非服务时间"
     )
@@ -145,6 +169,13 @@ def _head(document: Document, head: Mapping[str, Any]) -> None:
         f"中断 {terms.outages} 次；平均恢复时间 MTTR {mttr}；平均无故障时间 MTBF {mtbf}；"
         f"最长一次 {length_text(terms.longest_s or None)}"
     )
+
+
+def _several(statement: Statement) -> bool:
+    """Whether the sum is that of several objects, not one object's own account."""
+    own = f"{statement.scope_kind}:{statement.scope_id}"
+    rows = statement.figures["rows"]
+    return len(rows) > 1 and all(row["scope"] != own for row in rows)
 
 
 def _percent(row: Mapping[str, Any]) -> str:
@@ -247,6 +278,7 @@ def _signatures(document: Document) -> None:
 
 def _table(document: Document, titles: Sequence[str], widths: Sequence[float]) -> Table:
     """A table whose head is repeated on every page."""
+    from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415
     from docx.oxml import OxmlElement  # noqa: PLC0415
     from docx.shared import Cm  # noqa: PLC0415
 
@@ -258,16 +290,22 @@ def _table(document: Document, titles: Sequence[str], widths: Sequence[float]) -
     for cell, title, width in zip(table.rows[0].cells, titles, widths, strict=True):
         cell.width = Cm(width)
         cell.paragraphs[0].add_run(title).bold = True
+        if title in NUMBERS:
+            cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
     properties = table.rows[0]._tr.get_or_add_trPr()  # noqa: SLF001  # python-docx has no API
     properties.append(OxmlElement("w:tblHeader"))
     return table
 
 
 def _fill(table: Table, texts: Sequence[str]) -> None:
+    from docx.oxml import OxmlElement  # noqa: PLC0415
     from docx.shared import Pt  # noqa: PLC0415
 
     row = table.add_row()  # type: ignore[no-untyped-call]
+    row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))  # noqa: SLF001  # no API
     for cell, text, head in zip(row.cells, texts, table.rows[0].cells, strict=True):
         cell.width = head.width
-        run = cell.paragraphs[0].add_run(text)
-        run.font.size = Pt(9)
+        paragraph = cell.paragraphs[0]
+        paragraph.alignment = head.paragraphs[0].alignment
+        paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(1)
+        paragraph.add_run(text).font.size = Pt(9)

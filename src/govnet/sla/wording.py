@@ -23,8 +23,10 @@ TERM_LABELS: Final = {
 
 def formula(terms: Terms) -> str:
     """The formula with its terms in seconds: (T − …) ÷ (T − …)."""
-    base = f"{terms.service_s} − {terms.planned_s} − {terms.excluded_s} − {terms.unknown_s}"
-    return f"({base} − {terms.down_s}) ÷ ({base}) = {terms.base_s - terms.down_s} ÷ {terms.base_s}"
+    taken = (terms.service_s, terms.planned_s, terms.excluded_s, terms.unknown_s)
+    base = " − ".join(f"{seconds:,}" for seconds in taken)
+    left = terms.base_s - terms.down_s
+    return f"({base} − {terms.down_s:,}) ÷ ({base}) = {left:,} ÷ {terms.base_s:,}"
 
 
 def term_rows(data: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -241,6 +241,8 @@ def _inside(row: int, marks: Range) -> str:
 def _summary_row(
     sheet: Worksheet, number: int, each: Measured, inputs: Inputs, block: Range | None
 ) -> None:
+    from openpyxl.styles import Alignment  # noqa: PLC0415  # heavy, and only for an export
+
     printed = figure(each, inputs)
     terms, row = printed.terms, sheet.max_row + 1
     stated: Any = "数据不足" if printed.percent is None else float(printed.percent)
@@ -267,6 +269,11 @@ def _summary_row(
             f"={service}-F{row}-G{row}-H{row}", percent, stated, check, terms.outages,
         ]
     )  # fmt: skip
+    for letter in "DEFGHIJKLM":
+        sheet[f"{letter}{row}"].number_format = "#,##0"
+    for letter in "NO":
+        sheet[f"{letter}{row}"].number_format = "0.0000"
+        sheet[f"{letter}{row}"].alignment = Alignment(horizontal="right")
 
 
 def _sum(block: Range, code: Code) -> str:
@@ -274,7 +281,7 @@ def _sum(block: Range, code: Code) -> str:
 
 
 def _heading(sheet: Worksheet, title: str, inputs: Inputs, *, live: bool) -> None:
-    from openpyxl.styles import Font  # noqa: PLC0415
+    from openpyxl.styles import Alignment, Font  # noqa: PLC0415
 
     start, end = inputs.period
     sheet.append([_text(title)])
@@ -285,11 +292,29 @@ def _heading(sheet: Worksheet, title: str, inputs: Inputs, *, live: bool) -> Non
     sheet.append(list(SUMMARY))
     for cell in (sheet["A1"], *sheet[5]):
         cell.font = Font(bold=True)
+    for cell in sheet[5]:
+        cell.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
     sheet.freeze_panes = "C6"
+    _on_paper(sheet)
+
+
+def _on_paper(sheet: Worksheet) -> None:
+    """A4 across, all columns on one page, the head on each."""
+    from openpyxl.worksheet.header_footer import (  # noqa: PLC0415
+        HeaderFooterItem,
+        _HeaderFooterPart,
+    )
+    from openpyxl.worksheet.properties import PageSetupProperties  # noqa: PLC0415
+
+    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", 9
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.print_title_rows = "5:5"
+    sheet.oddFooter = HeaderFooterItem(center=_HeaderFooterPart("第 &P 页 共 &N 页"))
 
 
 def _widths(book: Workbook) -> None:
-    wide = {"汇总": {"B": 30, "C": 26}, "切片": {"B": 20}, "变化": {"A": 34, "B": 20}}
+    wide = {"汇总": {"A": 6, "B": 30, "C": 26}, "切片": {"B": 20}, "变化": {"A": 34, "B": 20}}
     wide["时段"] = {"A": 34, "C": 20}
     for sheet in book.worksheets:
         for letter in "ABCDEFGHIJKLMNOPQ":
