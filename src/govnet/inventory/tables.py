@@ -239,6 +239,10 @@ class CircuitTable(ObjectTable):
         "status",
     )
 
+    def render_contracted_mbps(self, value: int) -> str:
+        """In groups of three."""
+        return f"{value:,}"
+
     def render_monthly_rent(self, value: Decimal) -> str:
         """Two decimals."""
         return f"{value:,.2f}"

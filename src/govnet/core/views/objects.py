@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -139,8 +140,7 @@ class ObjectDetail(SingleObjectView):
             return Shown(label, localize(timezone.localtime(value)))
         if isinstance(value, date | time):
             return Shown(label, localize(value))
-        display = getattr(instance, f"get_{name}_display", None)
-        return Shown(label, display() if display else value, empty=value in (None, ""))
+        return Shown(label, _plain(instance, name), empty=value in (None, ""))
 
     def _link(self, target: Model) -> str:
         try:
@@ -178,14 +178,20 @@ class ObjectDetail(SingleObjectView):
         parent = _parent_field(inline.model, self.resource.model)
         rows = inline.model._default_manager.filter(**{parent: instance})
         labels = [str(inline.model._meta.get_field(name).verbose_name) for name in inline.fields]  # type: ignore[union-attr]  # concrete
-        values = [
-            [
-                getattr(row, f"get_{n}_display", lambda n=n, row=row: getattr(row, n))()
-                for n in inline.fields
-            ]
-            for row in rows
-        ]
+        values = [[_plain(row, name) for name in inline.fields] for row in rows]
         return {"title": inline.title, "labels": labels, "rows": values}
+
+
+def _plain(row: Any, name: str) -> Any:
+    """A value as people read it: a choice by its words, money and rates in groups of three.
+
+    Other whole numbers are years, ports and identifiers: those have no thousands.
+    """
+    display = getattr(row, f"get_{name}_display", None)
+    value = display() if display else getattr(row, name)
+    if isinstance(value, Decimal):
+        return f"{value:,f}"
+    return f"{value:,}" if isinstance(value, int) and name.endswith("mbps") else value
 
 
 def _parent_field(child: type[Model], parent: type[Model]) -> str:
