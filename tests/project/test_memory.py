@@ -27,7 +27,6 @@ DJANGO = "from govnet.cli import setup_django; setup_django()"
     ("process", "statements", "absent"),
     [
         ("supervisor", "import govnet.runtime.supervisor", (*DOCUMENTS, *COLUMNS, "numpy")),
-        ("web's parent", "import govnet.runtime.web", (*DOCUMENTS, *COLUMNS, "numpy")),
         ("store", "import govnet.runtime.store", (*DOCUMENTS, "clickhouse_connect")),
         ("engine", f"{DJANGO}; import govnet.runtime.engine", (*DOCUMENTS, "chdb")),
         ("worker", f"{DJANGO}; import govnet.runtime.worker", (*DOCUMENTS, *COLUMNS)),

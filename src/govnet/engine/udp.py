@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import ipaddress
+import mmap
 import os
 import socket
 import struct
@@ -232,8 +233,9 @@ class SocketReader:
         self._lost_before = 0
         self.error = ""
         # A slot is touched only as far as datagrams fill it: most of this is never resident.
-        self._space = (ctypes.c_char * (VECTOR * MAX_DATAGRAM))()
-        self._view = memoryview(self._space).cast("B")
+        # (An array of ctypes would be: it is filled with zeros.)
+        self._space = mmap.mmap(-1, VECTOR * MAX_DATAGRAM)
+        self._view = memoryview(self._space)
         self._names = (ctypes.c_char * (VECTOR * _NAME_OCTETS))()
         self._vectors = (_Iovec * VECTOR)()
         self._headers = (_Header * VECTOR)()
@@ -244,7 +246,8 @@ class SocketReader:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _prepare(self) -> None:
-        space, names = ctypes.addressof(self._space), ctypes.addressof(self._names)
+        space = ctypes.addressof(ctypes.c_char.from_buffer(self._space))
+        names = ctypes.addressof(self._names)
         for slot in range(VECTOR):
             self._vectors[slot] = _Iovec(space + slot * MAX_DATAGRAM, MAX_DATAGRAM)
             header = self._headers[slot].message

@@ -1,31 +1,32 @@
-"""The web process: Granian serves the Django application by threads.
+"""The web process: waitress serves the Django application by threads.
 
-One worker process: sessions, caches and SQLite gain nothing from more, and a second one would
-cost 100 MiB. Granian's parent process only owns the socket and the signals.
+One process: sessions, caches and SQLite gain nothing from more, and a second one would cost
+100 MiB. Why waitress: docs/decisions/0005-waitress-and-polling.md.
 """
 
 from __future__ import annotations
 
+import logging
+import signal
+import threading
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
 from prometheus_client import Histogram
+from waitress.server import create_server
 
-from govnet.config import Config, get_config
+from govnet.config import Config
 from govnet.runtime.health import Condition, PerMinute, serving_health
-from govnet.runtime.logs import configure_logging
-from govnet.runtime.supervisor import end_with_parent
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS: Final = 16
 """Requests answered at once; a live page holds one thread only while it asks."""
+
+CONNECTIONS: Final = 1_000
+"""Kept open at once; browsers hold up to six each."""
 
 STOP_AFTER_S: Final = 2
 """Seconds that requests under way may still take when the process is told to stop."""
@@ -37,7 +38,6 @@ _REQUESTS = Histogram(
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_open_for_life = ExitStack()
 
 
 class CountedApplication:
@@ -78,37 +78,35 @@ class CountedApplication:
         )
 
 
-def build_application() -> WSGIApplication:
-    """What Granian's worker calls: the application, with health served beside it."""
-    configure_logging("web")
-    end_with_parent()
-    from govnet.wsgi import application
-
-    counted = CountedApplication(application)
-    _open_for_life.enter_context(
-        serving_health("web", get_config().web_health_port, counted.condition)
-    )
-    return counted
-
-
 def run_web(config: Config) -> int:
     """Serve the pages until told to stop.
 
     Returns:
         the exit code.
+
+    Raises:
+        OSError: the address is not of this machine, or another program has the port.
     """
-    Granian(
-        f"{__name__}:build_application",
-        address=config.web_host,
-        port=config.web_port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        factory=True,
-        workers=1,
-        blocking_threads=THREADS,
-        workers_kill_timeout=STOP_AFTER_S,
-        # Its one warning says that 16 threads are many; its lines go through our handlers.
-        log_level=LogLevels.error,
-        log_dictconfig={"loggers": {"_granian": {"propagate": True}}, "handlers": {}},
-    ).serve()
+    from govnet.wsgi import application
+
+    counted = CountedApplication(application)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    host = f"[{config.web_host}]" if ":" in config.web_host else config.web_host
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
+    server = create_server(
+        counted,
+        listen=f"{host}:{config.web_port}",
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # whom to believe is decided in accounts.middleware
+    )
+    with serving_health("web", config.web_health_port, counted.condition):
+        threading.Thread(target=server.run, name="waitress", daemon=True).start()
+        ended.wait()
+        server.task_dispatcher.shutdown(timeout=STOP_AFTER_S)
+        server.close()
     return 0
