@@ -17,8 +17,9 @@ from pytest_django import Settings
 
 from govnet.accounts.models import User
 from govnet.alarms.models import Alarm, Rule
-from govnet.inventory.models import AccessPoint, Unit
+from govnet.inventory.models import AccessPoint, Circuit, Device, Port, Unit
 from govnet.monitor.models import Target
+from govnet.sla.inputs import Inputs
 from govnet.sla.models import Exclusion, ExclusionStatus, PeriodKind, Statement, StatementSchedule
 from govnet.sla.periods import Period
 from govnet.sla.services import SITE, Scope
@@ -150,6 +151,36 @@ def test_lists_hold_only_what_lies_in_scope(city: City, owner: User) -> None:
     assert reverse("sla:object", args=["carrier", city.access.carrier_id]) not in (
         carriers.content.decode()
     )
+
+
+def test_an_outage_of_a_line_leads_to_its_ports_and_to_the_alarm_of_a_device_at_its_end(
+    city: City, owner: User
+) -> None:
+    """In the statement's frozen inputs and its workbook the line's changes are like all others."""
+    far = Device.objects.create(name="对端", layer="core", region=city.west)
+    port = Port.objects.create(device=far, name="1", if_index=1)
+    Circuit.objects.filter(pk=city.egress.pk).update(a_port=port)
+    line = Target.objects.create(name="出口 LINE", kind="line", address="1", circuit=city.egress)
+    down(line, [("2025-11-10 08:00", "2025-11-10 10:00")])
+    other = Device.objects.create(name="别处", layer="core", region=city.west)
+    for place, kind in ((city.egress, "circuit"), (far, "device"), (other, "device")):
+        Alarm.objects.create(
+            kind="unreachable", rule=Rule.objects.get(code="unreachable"), object_kind=kind,
+            object_id=place.pk, object_name=str(place), region=city.east, level="major",
+            state="closed", first_at=at("2025-11-10 08:01"), last_at=at("2025-11-10 10:00"),
+            raised_at=at("2025-11-10 08:01"), cleared_at=at("2025-11-10 10:00"),
+        )  # fmt: skip
+    whole = person("whole", "contract_officer", whole_site=True)
+    statement, _new = issue(Scope("circuit", city.egress.pk), NOVEMBER)
+    url = reverse("sla:statement_line", args=[statement.pk, "circuit", city.egress.pk])
+    page = client_of(whole).get(url)
+    ((_outage, first, last, alarms),) = page.context["outages"]
+    assert {each.object_name for each in alarms} == {"DX-OUT-1", "对端"}
+    raw = reverse("dashboards:target", args=[line.pk])
+    assert f"{raw}?from={first}&amp;to={last}" in page.content.decode()
+    frozen = Inputs.from_data(statement.opened_inputs())
+    assert len(frozen.targets[line.pk].at) == 2
+    assert verify(statement) == []
 
 
 def test_a_stranger_can_neither_issue_nor_decide(city: City, owner: User) -> None:

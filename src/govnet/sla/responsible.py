@@ -25,8 +25,16 @@ if TYPE_CHECKING:
     from govnet.accounts.models import User
     from govnet.engine.availability import Outage
 
-ABOUT: Final = (ObjectKind.TARGET, ObjectKind.DEVICE, ObjectKind.ACCESS_POINT)
-"""Of all that a target belongs to, what may fail by itself; its lines are looked up."""
+ABOUT: Final = (
+    ObjectKind.TARGET,
+    ObjectKind.DEVICE,
+    ObjectKind.ACCESS_POINT,
+    ObjectKind.CIRCUIT,
+)
+"""Of all that a target belongs to, what may fail by itself; the lines of an access point and the
+devices at both ends of a line are looked up."""
+
+END_DEVICES: Final = ("a_port__device_id", "z_port__device_id")
 
 
 def alarms_of(outages: Sequence[Outage], targets: Collection[int], user: User) -> list[list[Alarm]]:
@@ -50,6 +58,9 @@ def _about(targets: Collection[int]) -> Q:
     points = [ref.pk for ref in refs if ref.kind == ObjectKind.ACCESS_POINT]
     lines = Circuit.objects.filter(access_point__in=points).values_list("pk", flat=True)
     refs |= {Ref(ObjectKind.CIRCUIT.value, pk) for pk in lines}
+    circuits = [ref.pk for ref in refs if ref.kind == ObjectKind.CIRCUIT]
+    for ends in Circuit.objects.filter(pk__in=circuits).values_list(*END_DEVICES):
+        refs |= {Ref(ObjectKind.DEVICE.value, pk) for pk in ends if pk is not None}
     kinds = {ref.kind: [each.pk for each in refs if each.kind == ref.kind] for ref in refs}
     named = (Q(object_kind=kind, object_id__in=pks) for kind, pks in kinds.items())
     return reduce(or_, named, Q(pk__in=()))
