@@ -274,6 +274,11 @@ def test_a_lines_page_draws_both_of_its_ports_and_belongs_to_its_circuit(
         assert reverse("dashboards:chart", args=["link", port.pk]) in page
     assert city.egress.get_absolute_url() in page
     assert reverse("dashboards:probe") + "?target" not in page
+    edit = reverse("dashboards:target_edit", args=[line.pk])
+    assert "interval_s" not in body(client, edit)
+    assert client.post(edit, {"enabled": ""}).status_code == 302
+    line.refresh_from_db()
+    assert (line.enabled, line.kind, line.interval_s) == (False, "line", 10)
 
 
 def test_a_targets_page_shows_state_and_no_secret(client: Client, city: City) -> None:

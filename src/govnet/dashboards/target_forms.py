@@ -50,6 +50,14 @@ class GeneratedTargetForm(ObjectForm):
         fields = ("interval_s", "timeout_s", "tries", "enabled")
 
 
+class LineTargetForm(ObjectForm):
+    """Whether a line is judged by its ports; when they are read is for their devices to say."""
+
+    class Meta:
+        model = Target
+        fields = ("enabled",)
+
+
 class TargetForm(ObjectForm):
     """A target made by hand."""
 

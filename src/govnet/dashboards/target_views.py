@@ -11,7 +11,8 @@ from django.views.decorators.cache import never_cache
 
 from govnet.accounts.models import User
 from govnet.core.forms import ObjectForm
-from govnet.dashboards.target_forms import BY_HAND, GeneratedTargetForm, TargetForm
+from govnet.dashboards.target_forms import BY_HAND, GeneratedTargetForm, LineTargetForm, TargetForm
+from govnet.engine.result import ProbeKind
 from govnet.monitor.models import Target
 
 
@@ -46,8 +47,11 @@ def target_edit(request: HttpRequest, pk: int) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     # A second copy: the form writes into the one it is given, also when that is wrong.
     shown = get_object_or_404(Target, pk=pk)
-    by_hand = target.key is None and target.kind in BY_HAND
-    form_class = TargetForm if by_hand else GeneratedTargetForm
+    form_class: type[ObjectForm] = GeneratedTargetForm
+    if target.kind == ProbeKind.LINE:
+        form_class = LineTargetForm
+    elif target.key is None and target.kind in BY_HAND:
+        form_class = TargetForm
     return _answer(request, form_class(data, user=request.user, instance=target), shown)
 
 
