@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from govnet.config import Config
 from govnet.telemetry import writer as writer_module
 from govnet.telemetry.client import TelemetryUnavailableError
-from govnet.telemetry.columns import ColumnData, to_batch
+from govnet.telemetry.columns import ColumnData, narrowed, to_batch
 from govnet.telemetry.spool import Batch, Spool, SpoolInUseError
 from govnet.telemetry.writer import Writer
 from tests.telemetry.samples import probe_columns
@@ -410,7 +410,7 @@ def test_neither_writing_nor_reading_imports_pandas() -> None:
     code = """
 import sys, numpy as np, pyarrow as pa
 from govnet.telemetry import queries, writer
-from govnet.telemetry.columns import ColumnData, to_batch
+from govnet.telemetry.columns import ColumnData, narrowed, to_batch
 from tests.telemetry.samples import probe_columns
 batch = to_batch("probe_result", probe_columns(np.array([1.7e9]), 1))
 chunk = writer._Chunk("probe_result", 1, [batch, batch], 2)
@@ -472,3 +472,20 @@ except OSError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["refused", str(errno.EFBIG), "0", "0"]
     assert [path.name for path in tmp_path.iterdir()] == ["spool.lock"]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5), min_size=1, max_size=4),
+    st.sampled_from([8, 16, 32, 64]),
+)
+def test_narrowed_columns_hold_the_same_numbers(parts: list[list[int]], bits: int) -> None:
+    wide = pa.schema([pa.field("n", pa.uint64()), pa.field("x", pa.float32())])
+    batches = [
+        pa.RecordBatch.from_pydict({"n": [n % 2**bits for n in part], "x": [1.5] * len(part)}, wide)
+        for part in parts
+    ]
+    narrow = narrowed(batches)
+    assert [b["n"].to_pylist() for b in narrow] == [b["n"].to_pylist() for b in batches]
+    assert [b["x"] for b in narrow] == [b["x"] for b in batches]
+    assert len({batch.schema for batch in narrow}) == 1
+    assert narrow[0]["n"].type.bit_width <= bits

@@ -87,7 +87,7 @@ class FlowConsumer:
     def take(self, batch: Batch) -> None:
         """Decode one batch; its rows are written at the latest ``FLUSH_S`` later."""
         add, received = self._decoder.add, batch.received
-        for datagram, address in zip(batch.datagrams, batch.addresses, strict=True):
+        for datagram, address in self._decoder.others(batch.datagrams, batch.addresses, received):
             try:
                 add(datagram, address, received)
             except Exception:  # the boundary of one datagram: the next must not suffer from it

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 from govnet.config import Config
 from govnet.engine.streams import StreamReader, open_stream_socket
 from govnet.engine.udp import Batch, BatchQueue, SocketReader, address_text, open_socket
-from govnet.runtime.collector import calm_collector
+from govnet.runtime.collector import calm_collector, keep_memory
 from govnet.runtime.flows import FlowConsumer
 from govnet.runtime.health import Condition, PerMinute, serving_health
 from govnet.runtime.locks import only_one
@@ -262,6 +262,7 @@ def run_receiver(config: Config) -> int:
     """
     stop = threading.Event()
     with only_one(config.data_dir, "receiver"):
+        keep_memory()
         receiver = Receiver(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -24,7 +24,7 @@ from prometheus_client import Counter, Gauge
 
 from govnet.config import Config
 from govnet.telemetry.client import TelemetryUnavailableError, guarded, shared_client
-from govnet.telemetry.columns import ColumnData, to_batch
+from govnet.telemetry.columns import ColumnData, narrowed, to_batch
 from govnet.telemetry.spool import Batch, CorruptBatchError, Spool
 
 log = structlog.get_logger()
@@ -124,6 +124,7 @@ class _Chunk:
         batches = self.batches
         if self.rows < LARGE_ROWS * len(batches):
             batches = pa.Table.from_batches(batches).combine_chunks().to_batches()
+        batches = narrowed(batches)
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
         with pa.ipc.new_stream(sink, batches[0].schema, options=options) as stream:

@@ -170,11 +170,14 @@ def _ids(values: Sequence[int]) -> Ids:
 
 def _moment(flows: Flows) -> Array:
     received, end = flows["received_ms"], flows["end_ms"]
-    age = received - end
-    credible = (age <= CLOCK_BEHIND_MS) & (age >= -CLOCK_AHEAD_MS)
-    return np.where(credible, end, received).view("datetime64[ms]")
+    # One comparison of unsigned numbers for the two of signed ones.
+    late = (received - end + CLOCK_AHEAD_MS).view(np.uint64)
+    credible = late <= CLOCK_BEHIND_MS + CLOCK_AHEAD_MS
+    if not credible.all():
+        end = np.where(credible, end, received)
+    return end.view("datetime64[ms]")
 
 
 def _scaled(counted: Array, sampling: npt.NDArray[np.uint32]) -> Array:
     counted = np.minimum(counted, MOST)
-    return counted * sampling if (sampling != 1).any() else counted
+    return counted * sampling if sampling.max(initial=1) > 1 else counted

@@ -66,7 +66,6 @@ def test_every_column_of_version_5() -> None:
         "tos": 0,
         "tcp_flags": 0x12,
         "vlan": 0,
-        "observed": 255,
         "src_as": 65001,
         "dst_as": 65002,
         "bytes": 5_000,

@@ -32,7 +32,6 @@ DTYPES: Final[dict[str, np.dtype[np.generic]]] = {
     "tos": np.dtype(np.uint8),
     "tcp_flags": np.dtype(np.uint8),
     "vlan": np.dtype(np.uint16),
-    "observed": np.dtype(np.uint8),
     "src_as": np.dtype(np.uint32),
     "dst_as": np.dtype(np.uint32),
     "bytes": np.dtype(np.uint64),
@@ -40,10 +39,9 @@ DTYPES: Final[dict[str, np.dtype[np.generic]]] = {
     "sampling": np.dtype(np.uint32),
 }
 """``end_ms``: end of the flow, milliseconds since the epoch, by the exporter's clock; -1 when it
-told no time. ``exporter``: the decoder's number of the exporter. ``observed``: 0 at ingress, 1 at
-egress, 255 not told. ``sampling``: one of so many packets was looked at, 1 when all were."""
+told no time. ``exporter``: the decoder's number of the exporter. ``sampling``: one of so many
+packets was looked at, 1 when all were."""
 
-UNTOLD: Final = 255
 NO_TIME: Final = -1
 MAPPED_WORD: Final = 0xFFFF0000
 """``::ffff:0:0``, as the third little-endian word."""

@@ -9,6 +9,7 @@ network can make grow is bounded, and what is given up is counted.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
@@ -20,7 +21,7 @@ from govnet.engine.flow.columns import Flows, joined
 from govnet.engine.flow.descriptions import learn_options, learn_templates
 from govnet.engine.flow.exporters import Domain, Exporter, Exporters
 from govnet.engine.flow.headers import read_samples
-from govnet.engine.flow.lanes import Lane, Lanes
+from govnet.engine.flow.lanes import SHORTEST, Lane, Lanes
 from govnet.engine.flow.netflow5 import V5_HEADER, V5_TEMPLATE
 from govnet.engine.flow.reading import Origins, read_flows
 from govnet.engine.flow.templates import BadTemplateError, Template
@@ -36,7 +37,6 @@ _V9_HEADER: Final = Struct(">HHIIII")
 _IPFIX_HEADER: Final = Struct(">HHIII")
 _TWO: Final = Struct(">HH")
 _PARKED_OVERHEAD: Final = 300
-_SHORTEST: Final = 24
 _DATA_SET: Final = 256
 _V9_TEMPLATES, _V9_OPTIONS, _IPFIX_TEMPLATES, _IPFIX_OPTIONS = 0, 1, 2, 3
 
@@ -108,8 +108,19 @@ class Decoder:
             address: the sender, 16 octets.
             received: when it was received, seconds since the epoch.
         """
-        if len(datagram) >= _SHORTEST and self._lanes.add(datagram, address, received):
-            return
+        for _ in self._lanes.others((datagram,), (address,), received):
+            self._add(datagram, address, received)
+
+    def others(
+        self, datagrams: Sequence[bytes], addresses: Sequence[bytes], received: float
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Take at once the datagrams that look like earlier ones; yields those to :meth:`add`.
+
+        To be added while this runs: they may change how later ones are read.
+        """
+        return self._lanes.others(datagrams, addresses, received)
+
+    def _add(self, datagram: bytes, address: bytes, received: float) -> None:
         exporter = self.exporters.at(address, received)
         if exporter is None:
             return
@@ -215,7 +226,7 @@ class Decoder:
 
     def _open_lane(self, datagram: bytes, at: int, domain: Domain) -> None:
         """Expect more like this one, when it is a single set of whole records."""
-        if len(datagram) < _SHORTEST:
+        if len(datagram) < SHORTEST:
             return
         number, length = _TWO.unpack_from(datagram, at)
         template = domain.templates.get(number)
@@ -380,7 +391,7 @@ def _read(waiting: _Waiting) -> Flows:
     moments = [np.array(waiting.moments, np.int64).reshape(-1, 3)]
     for lane in waiting.lanes:
         taken, times, numbers = lane.take()
-        payloads += taken
+        payloads.append(taken)
         moments.append(times)
         counts.append(np.full(len(times), lane.records))
         units = 1 if domain.version == V9 else lane.records

@@ -39,7 +39,6 @@ NUMBER_ROLES: Final[dict[str, tuple[ElementId, ...]]] = {
     "src_as": _iana(16),
     "dst_as": _iana(17),
     "vlan": _iana(58, 243),
-    "observed": _iana(61),
     "sampling_interval": _iana(34, 50),
     "selector": _iana(302, 48),
     "sampling_packets": _iana(305),

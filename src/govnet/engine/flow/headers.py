@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from govnet.engine.flow.columns import NO_TIME, UNTOLD, Flows, mapped
+from govnet.engine.flow.columns import NO_TIME, Flows, mapped
 from govnet.engine.flow.sflow import ETHERNET, IPV4, IPV6, MAX_HEADER, Sample
 
 Ints = npt.NDArray[np.int64]
@@ -103,7 +103,6 @@ def read_samples(samples: Sequence[tuple[Sample, int, int]]) -> tuple[Flows, int
         "src": _addresses(headers, at + 12, at + 8, four),
         "dst": _addresses(headers, at + 16, at + 24, four),
         "vlan": vlan.astype(np.uint16),
-        "observed": np.full(len(samples), UNTOLD, np.uint8),
         "src_as": np.zeros(len(samples), np.uint32),
         "dst_as": np.zeros(len(samples), np.uint32),
         "bytes": size.astype(np.uint64),

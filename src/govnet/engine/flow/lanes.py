@@ -6,6 +6,7 @@ headers joined are one structured array, and so are their records: none is read 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,24 +17,29 @@ from govnet.engine.flow.exporters import Domain
 from govnet.engine.flow.templates import Template
 
 MAX_LANES: Final = 8_192
-
-
-def _header(octets: int, offsets: dict[str, int]) -> np.dtype[np.void]:
-    layout = {
-        "names": list(offsets),
-        "formats": [">u4"] * len(offsets),
-        "offsets": list(offsets.values()),
-        "itemsize": octets,
-    }
-    return np.dtype(layout)  # type: ignore[call-overload,no-any-return]  # numpy's stub of a dict
+SHORTEST: Final = 24
+"""Octets of the longest header."""
 
 
 # A v9 or IPFIX data set starts with its id and length, which count as part of the header here.
 _HEADERS: Final = {
-    5: _header(24, {"uptime": 4, "seconds": 8, "nanos": 12, "sequence": 16}),
-    9: _header(24, {"uptime": 4, "seconds": 8, "sequence": 12}),
-    10: _header(20, {"seconds": 4, "sequence": 8}),
+    5: (24, {"uptime": 4, "seconds": 8, "nanos": 12, "sequence": 16}),
+    9: (24, {"uptime": 4, "seconds": 8, "sequence": 12}),
+    10: (20, {"seconds": 4, "sequence": 8}),
 }
+"""Octets, and where its numbers are, of each protocol's."""
+
+
+def _look(version: int, size: int, payload: int) -> np.dtype[np.void]:
+    """A whole datagram: its header's numbers and its records as one block."""
+    octets, offsets = _HEADERS[version]
+    layout = {
+        "names": [*offsets, "records"],
+        "formats": [">u4"] * len(offsets) + [f"V{payload}"],
+        "offsets": [*offsets.values(), octets],
+        "itemsize": size,
+    }
+    return np.dtype(layout)  # type: ignore[call-overload,no-any-return]  # numpy's stub of a dict
 
 
 def lane_key(datagram: bytes, address: bytes) -> bytes:
@@ -62,17 +68,15 @@ class Lane:
     datagrams: list[bytes] = field(default_factory=list)
     received: list[float] = field(default_factory=list)
 
-    def take(self) -> tuple[list[bytes], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def take(self) -> tuple[bytes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """What came since the last time.
 
         Returns:
-            The records of each datagram; received, sent and started in milliseconds, one row a
+            The records of all datagrams; received, sent and started in milliseconds, one row a
             datagram; the sequence number of each.
         """
-        look = _HEADERS[self.domain.version]
-        start, end = look.itemsize, look.itemsize + self.records * self.template.length
-        headers = np.frombuffer(b"".join([one[:start] for one in self.datagrams]), look)
-        payloads = [one[start:end] for one in self.datagrams]
+        look = _look(self.domain.version, self.size, self.records * self.template.length)
+        headers = np.frombuffer(b"".join(self.datagrams), look)
         moments = np.empty((len(headers), 3), np.int64)
         moments[:, 0] = np.array(self.received) * 1000
         moments[:, 1] = headers["seconds"].astype(np.int64) * 1000
@@ -82,7 +86,7 @@ class Lane:
         if "uptime" in (look.names or ()):
             moments[:, 2] -= headers["uptime"]
         self.datagrams, self.received = [], []
-        return payloads, moments, headers["sequence"].astype(np.int64)
+        return headers["records"].tobytes(), moments, headers["sequence"].astype(np.int64)
 
 
 class Lanes:
@@ -92,16 +96,23 @@ class Lanes:
         self._by_key: dict[bytes, Lane] = {}
         self._busy: list[Lane] = []
 
-    def add(self, datagram: bytes, address: bytes, received: float) -> bool:
-        """Take a datagram when there is a lane for it."""
-        lane = self._by_key.get(lane_key(datagram, address))
-        if lane is None or lane.size != len(datagram):
-            return False
-        if not lane.datagrams:
-            self._busy.append(lane)
-        lane.datagrams.append(datagram)
-        lane.received.append(received)
-        return True
+    def others(
+        self, datagrams: Sequence[bytes], addresses: Sequence[bytes], received: float
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Take the datagrams that have a lane; yields the others with their senders, in order."""
+        get, busy = self._by_key.get, self._busy
+        for datagram, address in zip(datagrams, addresses, strict=True):
+            size = len(datagram)
+            if size >= SHORTEST:
+                is_v9 = datagram[1] == 9  # most are: without a call
+                lane = get(address + datagram[16:24] if is_v9 else lane_key(datagram, address))
+                if lane is not None and lane.size == size:
+                    if not lane.datagrams:
+                        busy.append(lane)
+                    lane.datagrams.append(datagram)
+                    lane.received.append(received)
+                    continue
+            yield datagram, address
 
     def open(self, datagram: bytes, domain: Domain, template: Template, records: int) -> None:
         """Take datagrams that look like this one from now on."""
@@ -116,5 +127,6 @@ class Lanes:
 
     def take(self) -> list[Lane]:
         """The lanes with datagrams in them."""
-        busy, self._busy = self._busy, []
+        busy = self._busy.copy()
+        self._busy.clear()
         return busy

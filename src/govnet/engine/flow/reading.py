@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from govnet.engine.flow.columns import (
     NO_TIME,
-    UNTOLD,
     Array,
     Flows,
     Integers,
@@ -22,6 +21,7 @@ from govnet.engine.flow.templates import Rows, Template
 Milliseconds = npt.NDArray[np.int64]
 
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
+_CLOCKS = ("ms", "s", "ntp", "delta_us", "uptime")
 _ICMP = (1, 58)
 _LONGEST_MS = 2**32 - 1
 
@@ -60,10 +60,10 @@ class _Reader:
     def has(self, role: str) -> bool:
         return role in self._template.roles
 
-    def number(self, role: str, dtype: type[np.integer], default: int = 0) -> Integers:
+    def number(self, role: str, dtype: type[np.integer]) -> Integers:
         """A role as native integers; the highest bits of a longer field are cut off."""
         if not self.has(role):
-            return np.full(self.size, default, dtype)
+            return np.zeros(self.size, dtype)
         column = self.rows[role]
         if column.ndim > 1:
             return self._template.number_of(self.rows, role).astype(dtype)
@@ -106,7 +106,6 @@ def read_flows(template: Template, rows: Rows, origins: Origins, sampling: Sampl
         "tos": reader.number("tos", np.uint8),
         "tcp_flags": reader.number("tcp_flags", np.uint8),
         "vlan": reader.number("vlan", np.uint16),
-        "observed": reader.number("observed", np.uint8, UNTOLD),
         "src_as": reader.number("src_as", np.uint32),
         "dst_as": reader.number("dst_as", np.uint32),
         "bytes": reader.number("bytes", np.uint64),
@@ -157,6 +156,8 @@ def _sampling(reader: _Reader, sampling: Sampling) -> Array:
 def _times(reader: _Reader, origins: Origins) -> tuple[Milliseconds, Array]:
     """End in milliseconds since the epoch (-1: not told) and duration in milliseconds."""
     end = _moment(reader, "end", origins)
+    if end is not None and _clocks(reader, "start") == _clocks(reader, "end") == ["uptime"]:
+        return end, _between_uptimes(reader)
     start = _moment(reader, "start", origins)
     if end is None:
         return np.full(reader.size, NO_TIME, np.int64), _told_duration(reader)
@@ -166,6 +167,16 @@ def _times(reader: _Reader, origins: Origins) -> tuple[Milliseconds, Array]:
     duration = end - start
     duration[(duration < 0) | (duration > _LONGEST_MS)] = 0
     return end, duration.astype(np.uint32)
+
+
+def _clocks(reader: _Reader, which: str) -> list[str]:
+    return [clock for clock in _CLOCKS if reader.has(f"{which}_{clock}")]
+
+
+def _between_uptimes(reader: _Reader) -> Array:
+    """What nearly every router tells: no need to go by way of the time of day."""
+    end, start = (reader.number(f"{which}_uptime", np.uint32) for which in ("end", "start"))
+    return np.maximum((end - start).view(np.int32), 0).view(np.uint32)
 
 
 def _told_duration(reader: _Reader) -> Integers:
