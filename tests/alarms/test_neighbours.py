@@ -104,3 +104,14 @@ def test_more_messages_than_are_kept_leave_it_to_a_person(net: Net, ask: Ask) ->
     lose(net, *(f"10.0.0.{n}" for n in range(30)))
     assert ask(RoutingNeighbours(({f"10.0.0.{n}": True for n in range(10)},))) == []
     assert len(holding()) == 1
+
+
+def test_the_first_neighbour_that_is_back_does_not_end_the_others_loss(net: Net, ask: Ask) -> None:
+    lose(net, "10.0.0.1", "10.0.0.2")
+    for peer, still in (("10.0.0.1", 1), ("10.0.0.2", 0)):
+        evidence = {"text": f"Nbr {peer}: Loading -> Full", "about": peer}
+        report_event("ospf_down", net.devices["agg-e"], raised=False, source="syslog",
+                     evidence=evidence)  # fmt: skip
+        inbox.inbox.store()
+        merge_reports()
+        assert len(holding()) == still

@@ -52,10 +52,11 @@ def test_flows_logs_and_traps_of_the_twins_devices_arrive(city: City) -> None:
     chinese = "SELECT count() FROM log_message WHERE text LIKE '%设备日志%'"
     channels = "SELECT DISTINCT channel FROM log_message"
     flows = "SELECT count() FROM flow"
+    of_carriers = "SELECT count() FROM flow WHERE circuit_id > 0 AND carrier_id > 0"
 
     def arrived() -> bool:
         ways = {way for (way,) in city.govnet.sql(channels)}
-        counts = [city.govnet.sql(query)[0][0] for query in (flows, chinese)]
+        counts = [city.govnet.sql(query)[0][0] for query in (flows, of_carriers, chinese)]
         return ways >= {"udp", "trap"} and all(counts)
 
     until(arrived, 30, "flows, messages in GB18030, traps", city.explain)

@@ -1,4 +1,4 @@
-"""GovNet asks the twin's devices who their neighbours are, and finds what the ledger says."""
+"""GovNet asks the twin's devices who their neighbours are, on their cables and in their routing."""
 
 from __future__ import annotations
 
@@ -43,3 +43,36 @@ def test_what_the_devices_tell_is_what_the_ledger_says(city: City) -> None:
     ours = city.twin.city.by_name["noc"].title
     assert [line for line in lines[start + 1 : wrong] if ours not in line] == []
     assert any(line.startswith("peer|YS-GG-01A|") for line in lines[wrong + 1 :])
+
+
+# What is lost is only believed here, and not for long.
+LOST = """
+from datetime import timedelta
+from django.db import transaction
+from django.utils import timezone
+from govnet.alarms.models import EventState
+from govnet.alarms.neighbours import end_what_routers_disprove
+from govnet.inventory.models import Device
+fields = {{"raised": True, "count": 1, "source": "syslog"}}
+fields["since"] = timezone.now() - timedelta(minutes=5)
+pk = Device.objects.get(name={router!r}).pk
+for kind, about in {lost!r}:
+    with transaction.atomic():
+        fields["evidence"] = [{{"about": about, "raised": True}}]
+        EventState.objects.update_or_create(
+            kind=kind, object_kind="device", object_id=pk, defaults=fields
+        )
+        print("over", end_what_routers_disprove())
+        transaction.set_rollback(True)
+"""
+
+
+def test_a_router_says_that_a_neighbour_is_back_when_no_message_did(city: City) -> None:
+    twin = city.twin.city
+    other = str(twin.address_of("core1")[0])  # of OSPF in both versions, and of BGP
+    lost = [("ospf_down", other), ("ospf_down", "192.0.2.1")]
+    lost += [("bgp_down", other), ("bgp_down", "192.0.2.1")]
+    with kernel.inside(city.twin.namespace("noc")):
+        told = city.govnet.django(LOST.format(router=twin.by_name["core2"].title, lost=lost))
+    found = [line for line in told.splitlines() if line.startswith("over ")]
+    assert found == ["over 1", "over 0", "over 1", "over 0"]

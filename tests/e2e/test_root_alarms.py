@@ -5,6 +5,7 @@ The notices are counted where they arrive: at a web service in the operations ro
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from tests.running import until
 
 INTERVAL_S = 5
 """The intervals of a real site would need minutes."""
+
+TRAP_TOLD_S = 5.0
+TOLD_S = 15.0
 
 PLAN = """
 from datetime import timedelta
@@ -50,12 +54,14 @@ WHERE a.state IN ('raised', 'acknowledged') AND a.object_kind <> 'contract'
 
 @dataclass
 class Told:
-    """What arrived: (name of the object, raised or cleared), once for each notice."""
+    """What arrived: (name of the object, raised or cleared), once for each notice, and when."""
 
     notices: list[tuple[str, str]] = field(default_factory=list)
+    first: dict[str, float] = field(default_factory=dict)
 
     def hear(self, name: str, state: str) -> None:
         """Keep one."""
+        self.first.setdefault(name, time.monotonic())
         self.notices.append((name, state))
 
     def of(self, state: str) -> Counter[str]:
@@ -123,6 +129,7 @@ def watched(city: City, told: Told) -> Iterator[Watched]:
     until(lambda: not city.govnet.rows(ACTIVE), 120, "no alarm", found.explain)
     until(lambda: set(city.states().values()) == {"up"}, 120, "all up", found.explain)
     told.notices.clear()
+    told.first.clear()
     yield found
     faults.heal(city.twin)
 
@@ -132,6 +139,7 @@ def test_a_router_without_power_and_what_else_happens_are_one_alarm_each(watched
     twin = watched.city.twin
     faults.inject(twin, "off", "agg2")
     behind = watched.titles_of_dark() - {"汇聚-2"}
+    cut_at = time.monotonic()
     faults.inject(twin, "cut", "YS-JR-10A")
     faults.inject(twin, "mute", "u001")
     faults.inject(twin, "portal-500", "portal")
@@ -147,6 +155,10 @@ def test_a_router_without_power_and_what_else_happens_are_one_alarm_each(watched
     assert set(explained.values()) <= {"汇聚-2", "YS-JR-10A"}
     watched.wait_until_told(*(name for name, _kind in roots))
     assert watched.told.of("raised") == Counter(name for name, _kind in roots)
+    after = {name: round(at - cut_at, 1) for name, at in watched.told.first.items()}
+    print("told after", after)
+    assert after["YS-JR-10A"] <= TRAP_TOLD_S, after  # its port's trap says so at once
+    assert max(after.values()) <= TOLD_S, after
     watched.heal()
 
 

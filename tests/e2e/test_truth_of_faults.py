@@ -152,10 +152,11 @@ def test_what_govnet_shows_becomes_the_truth_and_normal_again(whole: City, name:
     print(f"{name}: told after {told:.1f} s, normal after {recovered:.1f} s")
 
 
-def test_a_line_that_gets_worse_is_degraded_then_down(whole: City) -> None:
-    """Loss is averaged over fifty requests, one a second: it takes its time to be told."""
+def test_a_line_gets_worse_and_is_cut_while_another_proves_its_rate(whole: City) -> None:
+    """Loss is averaged over fifty requests, one a second: there is time for the other."""
     faults.inject(whole.twin, "line", "u003", {"loss": 0.4, "way": "up"})
     assert set(truth_now(whole.twin).affected.values()) == {State.DEGRADED}
+    tell_a_10m_line_from_a_100m_line_by_measurement(whole)
     wait_for_truth(whole, 45)
     faults.inject(whole.twin, "cut", "u003")
     wait_for_truth(whole, WITHIN_S)
@@ -169,7 +170,7 @@ def test_a_line_that_came_and_went_left_its_changes(whole: City) -> None:
     assert whole.govnet.rows(FLIPS, address)[0][0] >= 2
 
 
-def test_a_10m_line_is_told_from_a_100m_line_by_measurement(whole: City) -> None:
+def tell_a_10m_line_from_a_100m_line_by_measurement(whole: City) -> None:
     twin = whole.twin
     lines = (twin.city.plugs(unit.name)[0][2] for unit in twin.city.of_role(Role.UNIT))
     cable = next(line for line in lines if line.mbps == 100)

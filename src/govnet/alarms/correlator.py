@@ -32,7 +32,7 @@ LOOKS = Histogram("govnet_correlator_look_seconds", "Time that one look took")
 FLIPS = Counter("govnet_correlator_flips_total", "Flips taken into account")
 BLIND = Gauge("govnet_correlator_blind", "1 while the probe point is blind")
 
-SETTLE_S: Final = 2.5
+SETTLE_S: Final = 1.5
 """What happens together is looked at together: so long after the first sign of a change."""
 
 FULL_LOOK_S: Final = 5.0

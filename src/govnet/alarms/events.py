@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,6 +17,7 @@ from django.db.models import Q
 from govnet.alarms.choices import ObjectKind
 from govnet.alarms.models import EventState, ReportedEvent
 from govnet.alarms.refs import Ref
+from govnet.alarms.shipped import neighbour_kinds
 from govnet.inventory.models import Circuit, LifeCycle
 from govnet.monitor.models import PortState
 
@@ -70,11 +71,23 @@ def _merged(state: EventState | None, key: tuple[str, Ref], row: ReportedEvent) 
         )
     if row.raised and not state.raised:
         state.since, state.evidence, state.count = row.first_at, [], 0
-    state.raised, state.source = row.raised, row.source
+    state.source = row.source
     state.count += row.count
-    said: list[Any] = [{"source": row.source, **item} for item in row.evidence]
+    said = [{"source": row.source, "raised": row.raised, **item} for item in row.evidence]
     state.evidence = [*state.evidence, *said][:EVIDENCE_KEPT]
+    state.raised = row.raised or (kind in neighbour_kinds() and bool(still_lost(state)))
     return state
+
+
+def still_lost(state: EventState) -> set[str]:
+    """Neighbours that were lost and not said to be back; empty where not all of them are known.
+
+    A router tells of each of its neighbours, and has one alarm: the first that is back does not
+    end it.
+    """
+    last = {str(item.get("about") or ""): bool(item.get("raised")) for item in state.evidence}
+    known = state.count <= len(state.evidence) and "" not in last
+    return {name for name, raised in last.items() if raised and known}
 
 
 def _store(states: Iterable[EventState]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from django.utils import timezone
 
 from govnet.alarms.choices import ObjectKind
-from govnet.alarms.events import holding
+from govnet.alarms.events import holding, still_lost
 from govnet.alarms.inbox import report_event
 from govnet.alarms.models import EventState
 from govnet.alarms.shipped import neighbour_kinds
@@ -35,7 +35,8 @@ def end_what_routers_disprove(now: datetime | None = None) -> int:
         how many.
     """
     before = (now or timezone.now()) - SETTLED_AFTER
-    lost = [state for state in holding() if _can_be_asked(state) and state.since < before]
+    lost = [s for s in holding() if s.kind in neighbour_kinds() and s.since < before]
+    lost = [s for s in lost if s.object_kind == ObjectKind.DEVICE and still_lost(s)]
     if not lost:
         return 0
     devices = _devices({state.object_id for state in lost})
@@ -47,16 +48,6 @@ def end_what_routers_disprove(now: datetime | None = None) -> int:
     return sum(_end(state, told) for state in lost)
 
 
-def _can_be_asked(state: EventState) -> bool:
-    """Whether all neighbours are known that it tells of."""
-    named = state.count <= len(state.evidence) and all(_names(state))
-    return state.kind in neighbour_kinds() and state.object_kind == ObjectKind.DEVICE and named
-
-
-def _names(state: EventState) -> set[str]:
-    return {str(item.get("about") or "") for item in state.evidence}
-
-
 def _devices(ids: set[int]) -> dict[int, SnmpDevice]:
     return {device.id: device for device in load().devices.values() if device.id in ids}
 
@@ -66,9 +57,10 @@ def _end(state: EventState, told: Mapping[int, RoutingNeighbours]) -> bool:
     if found is None:
         return False
     has = found.has_bgp if state.kind == BGP else found.has_ospf
-    names = _names(state)
+    names = still_lost(state)
     if not all(map(has, names)):
         return False
-    evidence = {"text": f"SNMP: {', '.join(sorted(names))}"}
-    report_event(state.kind, state.ref, raised=False, source="poll", evidence=evidence)
+    for name in sorted(names):
+        evidence = {"text": f"SNMP: {name}", "about": name}
+        report_event(state.kind, state.ref, raised=False, source="poll", evidence=evidence)
     return True

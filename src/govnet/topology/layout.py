@@ -13,8 +13,8 @@ from typing import Final
 WIDTH: Final = 1640
 CHIP_WIDTH: Final = 104
 CHIP_HEIGHT: Final = 30
-BLOCK_GAP: Final = 16
-NODE_WIDTH: Final = 132
+BLOCK_GAP: Final = 10
+NODE_WIDTH: Final = 126
 ROW_HEIGHT: Final = 112
 TOP: Final = 34
 DEEPEST: Final = 40

@@ -10,6 +10,7 @@ from typing import Final
 
 from govnet.lab.addresses import ANNOUNCED
 from govnet.lab.daemons.base import AGENTX, Daemon, Room
+from govnet.lab.daemons.flows import EXPORTERS
 from govnet.lab.description import INSIDE, End, Node, Role
 
 DIRECTORY: Final = "/usr/lib/frr"
@@ -30,7 +31,7 @@ def daemons(room: Room) -> Iterator[Daemon]:
     room.write("frr/vtysh.conf", "")
     room.write("snmp/frr.conf", f"agentXSocket {AGENTX}\n")
     room.give("frr", "frr")
-    parts = {"zebra": [*_common(room)[:2], WHOLE_ROUTES]}
+    parts = {"zebra": [*_common(room)[:2], WHOLE_ROUTES, *_source(room)]}
     if node.role in INSIDE:
         parts |= {"ospfd": _ospf(room), "ospf6d": _ospf6(room)}
     if node.asn is not None:
@@ -56,6 +57,17 @@ def _daemon(room: Room, name: str) -> Daemon:
 def _common(room: Room) -> list[str]:
     lines = [f"hostname {room.node.name}", "log syslog informational"]
     return [*lines, "agentx"] if room.node.agent else lines
+
+
+def _source(room: Room) -> list[str]:
+    """Flows come from the address that the ledger knows, as a router's "export source" is set.
+
+    softflowd cannot be told its address: the routes tell it.
+    """
+    if room.node.name not in EXPORTERS:
+        return []
+    source = [f" set src {room.node.ipv4}", "exit"]
+    return ["route-map source permit 10", *source, "ip protocol ospf route-map source"]
 
 
 def _speaks_ospf(room: Room, far: End) -> bool:

@@ -12,8 +12,8 @@ from govnet.lab.description import Role
 LINK_DOWN: Final = ".1.3.6.1.6.3.1.1.5.3"
 LINK_UP: Final = ".1.3.6.1.6.3.1.1.5.4"
 IF_INDEX, IF_ADMIN, IF_OPER = (f".1.3.6.1.2.1.2.2.1.{column}" for column in (1, 7, 8))
-WATCH_S: Final = 5
-"""How often the agent looks at its interfaces for traps."""
+WATCH_S: Final = 2
+"""How often the agent looks at its interfaces for traps; a real router is told by its hardware."""
 
 
 def daemons(room: Room) -> Iterator[Daemon]:
