@@ -68,7 +68,7 @@ def _tell(order: WorkOrder, limit: OrderLimit, text: str) -> bool:
         return True
     title = _("Work order overdue: %s") % order
     lines = (text, *(str(part) for part in (order.unit, order.contractor) if part))
-    message = Message(title, lines, order.level, absolute(order.get_absolute_url()))
+    message = Message(title, lines, order.level, absolute(order.get_absolute_url))
     transport = channel.transport()
     try:
         transport.send(message, channel.addresses)

@@ -13,6 +13,7 @@ from django.db import DatabaseError, close_old_connections
 from prometheus_client import Counter
 
 from govnet.notices.dispatch import dispatch
+from govnet.notices.links import list_url
 from govnet.notices.sender import Sender
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ def keep_notifying(stop: threading.Event, news: threading.Event) -> None:
         news: set when there is something to tell, so that it does not wait for the next second.
     """
     sender = Sender()
+    list_url()  # now, for the first time takes long, and not when there is something to tell
     while True:
         news.wait(LOOK_S)
         news.clear()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -16,6 +18,12 @@ MOST: Final = 64 * 1024
 """Octets of an answer that are read."""
 
 BUSY: Final = frozenset({408, 425, 429})
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities, read once: that takes more than a notice does."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def post(
@@ -39,7 +47,9 @@ def post(
     request_headers = {"Host": url.netloc.decode("ascii"), **headers}
     try:
         with (
-            httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(
+                timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=_trusted()
+            ) as client,
             client.stream(
                 "POST",
                 url.copy_with(host=address),
