@@ -17,7 +17,6 @@ from prometheus_client import REGISTRY
 
 from govnet.engine.probes import icmp_channel
 from govnet.engine.probes.icmp import IcmpClient, IcmpParams, IcmpSocketError, probe
-from govnet.engine.probes.icmp_channel import EchoRun
 from govnet.engine.probes.icmp_metrics import COUNTS
 from govnet.engine.probes.icmp_packet import ECHO_REPLY, ECHO_REQUEST
 from govnet.engine.probes.icmp_socket import clock_offset_ns, open_icmp_socket
@@ -432,29 +431,20 @@ async def test_a_full_send_buffer_is_waited_for_not_a_loss(
 ) -> None:
     channel = client._channel(socket.AF_INET)
 
-    class FullNowAndThen:
-        """The real socket, whose every third send finds a full buffer."""
+    send = channel._sender.send
+    calls = 0
 
-        def __init__(self, sock: socket.socket) -> None:
-            self._sock = sock
-            self.calls = 0
-
-        def sendto(self, packet: bytes, peer: tuple[str, int]) -> int:
-            self.calls += 1
-            if self.calls % 3 == 0:
-                raise BlockingIOError(11, "Resource temporarily unavailable")
-            if self.calls % 7 == 0:
-                raise OSError(105, "No buffer space available")
-            return self._sock.sendto(packet, peer)
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._sock, name)
-
-        def fileno(self) -> int:
-            return self._sock.fileno()
+    def full_now_and_then(first: int, end: int) -> tuple[int, int]:
+        nonlocal calls
+        calls += 1
+        if calls % 3 == 0:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        if calls % 7 == 0:
+            raise OSError(105, "No buffer space available")
+        return send(first, min(end, first + 1))
 
     before = counts()
-    monkeypatch.setattr(channel, "_sock", FullNowAndThen(channel._sock))
+    monkeypatch.setattr(channel._sender, "send", full_now_and_then)
     result = await client.sweep([f"127.70.0.{i + 1}" for i in range(100)], timeout_s=1.0)
     monkeypatch.undo()
     assert (result.sent.sum(), result.received.sum()) == (100, 100)
@@ -466,11 +456,10 @@ async def test_a_buffer_that_stays_full_is_unknown(
 ) -> None:
     channel = client._channel(socket.AF_INET)
 
-    def always_full(_: bytearray, run: EchoRun, index: int) -> int:
-        channel._not_sent(OSError(105, "No buffer space available"), run, index)
-        return 0
+    def always_full(_first: int, _end: int) -> tuple[int, int]:
+        raise OSError(105, "No buffer space available")
 
-    monkeypatch.setattr(channel, "_transmit", always_full)
+    monkeypatch.setattr(channel._sender, "send", always_full)
     result = await probe(client, target("127.0.0.1"))
     assert (result.outcome, result.reason, result.sent) == (Outcome.UNKNOWN, "send_failed", 0)
 

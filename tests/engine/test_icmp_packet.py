@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import struct
+import sys
 
 import pytest
 from hypothesis import given
@@ -17,8 +19,7 @@ from govnet.engine.probes.icmp_packet import (
     parse_quoted_request,
     request_head,
 )
-from govnet.engine.probes.icmp_receive import stamp_ns
-from govnet.engine.probes.icmp_socket import SO_TIMESTAMPNS, IcmpSocket, clock_offset_ns
+from govnet.engine.probes.icmp_socket import IcmpSocket, clock_offset_ns
 
 IDENT = 4711
 
@@ -72,7 +73,7 @@ def test_random_datagrams_are_counted_and_never_answer_an_echo(
             icmp = FakeIcmpSocket(sock, socket.AF_INET, IDENT, raw=ip_header)
             channel = IcmpChannel(icmp, asyncio.get_running_loop(), 1000.0)
             done = asyncio.get_running_loop().create_future()
-            run = EchoRun([parse_endpoint("127.0.0.1")], 1, 1.0, bytes(48), [], done)
+            run = EchoRun([parse_endpoint("127.0.0.1")], 1, 1.0, 48, b"", done)
             # In flight under every number, so that only the cookie keeps strangers out.
             channel._run_of = [run] * 0x10000
             before = channel._counts.malformed + channel._counts.forged
@@ -94,29 +95,26 @@ def test_any_text_is_an_endpoint_or_a_value_error(text: str) -> None:
         endpoint = parse_endpoint(text)
     except ValueError:
         return
-    assert socket.inet_pton(endpoint.family, endpoint.peer[0]) in endpoint.source
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    assert (mapped or address).packed in endpoint.source
 
 
 def test_a_link_local_address_keeps_its_scope() -> None:
     index = socket.if_nametoindex("lo")
-    assert parse_endpoint("fe80::1%lo").peer == ("fe80::1", 0, 0, index)
+    assert parse_endpoint("fe80::1%lo").source.endswith(index.to_bytes(4, sys.byteorder))
     with pytest.raises(ValueError, match="not an IPv4 or IPv6 address"):
         parse_endpoint("fe80::1%nosuchinterface")
 
 
 def test_addresses_are_spelled_as_the_kernel_spells_them() -> None:
     assert parse_endpoint("2001:DB8:0:0::1") == parse_endpoint("2001:db8::1")
-    assert parse_endpoint("::ffff:192.0.2.1").peer == ("192.0.2.1", 0)
+    assert parse_endpoint("::ffff:192.0.2.1") == parse_endpoint("192.0.2.1")
 
 
 def test_requests_start_as_the_rfcs_say() -> None:
     assert request_head(socket.AF_INET, 0x1234) == b"\x08\x00\x00\x00\x12\x34"
     assert request_head(socket.AF_INET6, 0x1234) == b"\x80\x00\x00\x00\x12\x34"
-
-
-def test_no_stamp_is_zero_and_a_stamp_is_nanoseconds() -> None:
-    assert stamp_ns((0, 0, 0, 0, 0)) == 0
-    assert stamp_ns((32, socket.SOL_SOCKET, SO_TIMESTAMPNS, 2, 5)) == 2_000_000_005
 
 
 def test_the_clock_offset_stays_put_while_nobody_steps_the_clock() -> None:

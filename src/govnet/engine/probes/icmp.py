@@ -56,6 +56,8 @@ DEFAULT_MAX_RATE: Final = 20_000.0
 REOPEN_S: Final = 30.0
 _STAMP_WARM_UP_S: Final = 0.005
 _IPV6_TCLASS: Final = 67
+_TRAFFIC_CLASS: Final = struct.Struct("@Niii")
+"""A control message with one number: its length, level, type and value."""
 _NOT_THE_TARGETS_FAULT: Final = frozenset(
     {"no_route", "send_denied", "send_failed", "too_big", "receive_overflow", "closed"}
 )
@@ -231,8 +233,7 @@ class IcmpClient:
         """
         endpoint = parse_endpoint(address)
         channel = self._channel(endpoint.family)
-        ancillary = _traffic_class(endpoint.family, tos)
-        run = _new_run([endpoint], count, timeout_s, size, ancillary)
+        run = _new_run([endpoint], count, timeout_s, size, _traffic_class(endpoint.family, tos))
         await _fly(run, [(channel, range(1))], interval_s)
         return _report(address, run)
 
@@ -251,7 +252,7 @@ class IcmpClient:
         socket, has ``sent`` 0 and a reason; it does not stop the others.
         """
         endpoints = [_endpoint_or_none(address) for address in addresses]
-        run = _new_run(endpoints, count, timeout_s, size, [])
+        run = _new_run(endpoints, count, timeout_s, size, b"")
         plan = self._plan(run, endpoints)
         await _fly(run, plan, interval_s)
         return _columns(addresses, run)
@@ -302,7 +303,7 @@ def _new_run(
     count: int,
     timeout_s: float,
     size: int,
-    ancillary: list[tuple[int, int, bytes]],
+    control: bytes,
 ) -> EchoRun:
     if count < 1 or timeout_s <= 0 or not MIN_PAYLOAD <= size <= MAX_PAYLOAD:
         raise ValueError(
@@ -312,16 +313,16 @@ def _new_run(
     done = asyncio.get_running_loop().create_future()
     if not endpoints:
         done.set_result(None)
-    return EchoRun(endpoints, count, timeout_s, bytes(size - COOKIE_BYTES), ancillary, done)
+    return EchoRun(endpoints, count, timeout_s, size - COOKIE_BYTES, control, done)
 
 
-def _traffic_class(family: int, tos: int) -> list[tuple[int, int, bytes]]:
+def _traffic_class(family: int, tos: int) -> bytes:
+    """The control message that sets it for one send (cmsg(3))."""
     if not tos:
-        return []
-    value = struct.pack("@i", tos)
+        return b""
     if family == socket.AF_INET:
-        return [(socket.IPPROTO_IP, socket.IP_TOS, value)]
-    return [(socket.IPPROTO_IPV6, _IPV6_TCLASS, value)]
+        return _TRAFFIC_CLASS.pack(_TRAFFIC_CLASS.size, socket.IPPROTO_IP, socket.IP_TOS, tos)
+    return _TRAFFIC_CLASS.pack(_TRAFFIC_CLASS.size, socket.IPPROTO_IPV6, _IPV6_TCLASS, tos)
 
 
 def _refuse_rows(run: EchoRun, rows: Sequence[int], reason: str) -> None:

@@ -6,12 +6,9 @@ import asyncio
 import errno
 import math
 import secrets
-import struct
-import time
 from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
 from typing import Final
 
 import structlog
@@ -22,11 +19,11 @@ from govnet.engine.probes.icmp_packet import (
     ECHO_REPLY,
     ECHO_REQUEST,
     Endpoint,
-    fill_checksum,
+    parse_endpoint,
     parse_quoted_request,
-    request_head,
 )
-from govnet.engine.probes.icmp_receive import BATCH, Datagram, DatagramReader, stamp_ns
+from govnet.engine.probes.icmp_receive import BATCH, STAMPED, Datagram, DatagramReader
+from govnet.engine.probes.icmp_send import SLOTS, EchoSender
 from govnet.engine.probes.icmp_socket import (
     LOCAL_ERRORS,
     IcmpError,
@@ -44,7 +41,7 @@ LOST: Final = 2
 UNREACHABLE: Final = 3
 UNSENT: Final = 4
 
-BURST: Final = 64
+BURST: Final = SLOTS
 """Echoes sent before the answers are drained: far below any receive buffer's room."""
 DRAIN_LIMIT: Final = 512
 """Datagrams taken per wake, about 2 ms of work, so that other tasks get their turn."""
@@ -62,9 +59,7 @@ Answers may wait to be read, because the kernel has stamped them; so may the rou
 _PAUSE_S: Final = 0.005
 _SMALLEST_TRUESIZE: Final = 512
 _CLOCK_TOLERANCE_NS: Final = 500_000
-_SEQUENCE_AT: Final = 6
 _SEND_RETRIES: Final = 2
-_PACKET_FIELDS: Final = struct.Struct("!HQ")
 _BUFFER_FULL: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -73,18 +68,26 @@ def next_grain(when: float) -> float:
     return (when // GRAIN_S + 1) * GRAIN_S
 
 
+def _is_of(error: IcmpError, source: bytes) -> bool:
+    """Whether an ICMP error names this target; what it quotes may be anything."""
+    try:
+        return parse_endpoint(error.target).source == source
+    except ValueError:
+        return False
+
+
 class EchoRun:
     """Echoes that are awaited together: ``count`` to each of some targets.
 
     Echo ``index`` is the ``index % count``-th to target ``index // count``.
 
     Attributes:
-        peers: address to send to per target; None where it is not valid.
-        sources: the bytes of the socket address that its answers bear.
+        sources: socket address of each target as bytes, which its answers bear; empty where it is
+            not valid.
         count: echoes per target.
         timeout_s: seconds an answer may take.
-        padding: payload after the cookie.
-        ancillary: control messages of each send (traffic class).
+        padding: octets of payload after the cookie.
+        control: control messages of each send (traffic class).
         status: one of WAITING, ANSWERED, LOST, UNREACHABLE, UNSENT per echo.
         rtt_ms: per echo; NaN when not known.
         reasons: target -> short code of what is known about its failure.
@@ -94,8 +97,8 @@ class EchoRun:
     """
 
     __slots__ = (
-        "ancillary", "count", "done", "duplicates", "give_up", "icmp_errors", "left", "padding",
-        "peers", "reasons", "rtt_ms", "sources", "status", "timeout_ns", "timeout_s",
+        "control", "count", "done", "duplicates", "give_up", "icmp_errors", "left", "padding",
+        "reasons", "rtt_ms", "sources", "status", "timeout_ns", "timeout_s",
     )  # fmt: skip
 
     def __init__(
@@ -103,17 +106,16 @@ class EchoRun:
         endpoints: Sequence[Endpoint | None],
         count: int,
         timeout_s: float,
-        padding: bytes,
-        ancillary: list[tuple[int, int, bytes]],
+        padding: int,
+        control: bytes,
         done: asyncio.Future[None],
     ) -> None:
-        self.peers = [endpoint.peer if endpoint else None for endpoint in endpoints]
         self.sources = [endpoint.source if endpoint else b"" for endpoint in endpoints]
         self.count = count
         self.padding = padding
         self.timeout_s = timeout_s
         self.timeout_ns = int(timeout_s * 1e9)
-        self.ancillary = ancillary
+        self.control = control
         self.left = len(endpoints) * count
         self.status = bytearray(self.left)
         self.rtt_ms = array("d", [math.nan]) * self.left
@@ -127,7 +129,12 @@ class EchoRun:
         """Records what became of an echo; the last one resolves ``done``."""
         self.status[index] = status
         self.left -= 1
-        if not self.left and not self.done.done():
+        if not self.left:
+            self.finish()
+
+    def finish(self) -> None:
+        """Resolves ``done``: no echo waits any more."""
+        if not self.done.done():
             self.done.set_result(None)
 
     def refuse(self, index: int, reason: str) -> None:
@@ -159,7 +166,7 @@ class _Round:
 class _Batch:
     """Echoes sent together: they share a deadline (loop time).
 
-    A span is the first of consecutive sequence numbers, and the cookie of each.
+    A span is a run, the first of consecutive sequence numbers, and the cookie of each.
 
     An echo is known by its cookie: its sequence number may be used again before the deadline
     if it has been answered.
@@ -169,7 +176,7 @@ class _Batch:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.spans: list[tuple[int, array[int]]] = []
+        self.spans: list[tuple[EchoRun, int, array[int]]] = []
 
 
 class IcmpChannel:
@@ -191,8 +198,7 @@ class IcmpChannel:
         self._spacing_s = 1.0 / max_rate
         self._counts = COUNTS[icmp.family]
         self._reply_type = ECHO_REPLY[icmp.family]
-        self._head = request_head(icmp.family, icmp.ident)
-        self._has_ip_header = icmp.has_ip_header
+        self._sender = EchoSender(icmp)
         self._queue: deque[_Round] = deque()
         self._sequence = secrets.randbelow(_SEQUENCES)
         self._run_of: list[EchoRun | None] = [None] * _SEQUENCES
@@ -287,15 +293,15 @@ class IcmpChannel:
     def _send_chunk(self, run: EchoRun, indices: Sequence[int], batch: _Batch) -> int:
         """Sends echoes of one run under consecutive numbers; how many the kernel took."""
         first, room = self._claim_sequences(len(indices))
-        packet = bytearray(self._head + bytes(_PACKET_FIELDS.size) + run.padding)
         cookies = array("Q", secrets.token_bytes(COOKIE_BYTES * room))
+        self._sender.shape(run.padding, run.control)
+        each = run.count
+        addresses = [run.sources[index // each] for index in indices[:room]]
+        self._sender.load(first, cookies, addresses)
         stamps = array("Q")
-        # Bound once: this loop runs for every echo.
-        transmit, pack_into = self._transmit, _PACKET_FIELDS.pack_into
-        for sequence, index, cookie in zip(count(first), indices, cookies, strict=False):
-            pack_into(packet, _SEQUENCE_AT, sequence, cookie)
-            sent_ns = transmit(packet, run, index)
-            stamps.append(sent_ns)
+        while len(stamps) < room:
+            sent_ns, taken = self._transmit(run, indices[:room], len(stamps))
+            stamps.extend([sent_ns] * taken)
             if not sent_ns and self._held:
                 break
         tried = len(stamps)
@@ -335,25 +341,21 @@ class IcmpChannel:
         self._cookie_of[first:end] = cookies
         self._sent_ns_of[first:end] = stamps
         self._sequence = end - 1
-        batch.spans.append((first, cookies))
+        batch.spans.append((run, first, cookies))
 
-    def _transmit(self, packet: bytearray, run: EchoRun, index: int) -> int:
-        """Hands an echo to the kernel; the wall clock (ns) just before, or 0 if not taken."""
-        if self._has_ip_header:
-            fill_checksum(packet)
-        peer = run.peers[index // run.count]
-        sent_ns = time.time_ns()
+    def _transmit(self, run: EchoRun, indices: Sequence[int], at: int) -> tuple[int, int]:
+        """Hands echoes to the kernel from slot ``at`` on.
+
+        Returns:
+            the wall clock (ns) just before, and how many it took; 0 and 1 if not even the first.
+        """
         try:
-            if run.ancillary:
-                self._sock.sendmsg((packet,), run.ancillary, 0, peer)
-            else:
-                self._sock.sendto(packet, peer)  # type: ignore[arg-type]  # submitted: has a peer
+            return self._sender.send(at, len(indices))
         except OSError as error:
-            return self._retransmit(error, packet, run, index)
-        return sent_ns
+            return self._retransmit(error, run, indices[at], at), 1
 
-    def _retransmit(self, error: OSError, packet: bytearray, run: EchoRun, index: int) -> int:
-        """Tries again what failed, unless a buffer is full; as :meth:`_transmit` otherwise.
+    def _retransmit(self, error: OSError, run: EchoRun, index: int, at: int) -> int:
+        """Tries again what failed, unless a buffer is full; when it was sent, 0 if it was not.
 
         An ICMP error about one target makes the next call fail, whatever target that one is
         about; so a failure counts only if it stays when the pending error is cleared.
@@ -363,13 +365,10 @@ class IcmpChannel:
             if failure.errno in _BUFFER_FULL:
                 break
             take_pending_error(self._sock)
-            sent_ns = time.time_ns()
             try:
-                self._sock.sendmsg((packet,), run.ancillary, 0, run.peers[index // run.count])
+                return self._sender.send(at, at + 1)[0]
             except OSError as again:
                 failure = again
-            else:
-                return sent_ns
         self._not_sent(failure, run, index)
         return 0
 
@@ -452,9 +451,9 @@ class IcmpChannel:
         """Accepts answers, each only with the right ident, sequence, cookie and source."""
         counts, least = self._counts, self._reader.least
         run_of, index_of, cookie_of = self._run_of, self._index_of, self._cookie_of
-        kind_and_ident = (self._reply_type, self.icmp.ident)
-        for (length,), (kind, ident, sequence, cookie), control, (source,) in datagrams:
-            if length < least or (kind, ident) != kind_and_ident:
+        sent_ns_of, reply, ident = self._sent_ns_of, self._reply_type, self.icmp.ident
+        for (length,), (kind, to, sequence, cookie), (stamp, seconds, ns), (source,) in datagrams:
+            if length < least or kind != reply or to != ident:
                 counts.malformed += 1
                 continue
             run = run_of[sequence]
@@ -467,16 +466,20 @@ class IcmpChannel:
             elif run.status[index] != WAITING:
                 self._take_surplus(run, index)
             else:
-                self._take_answer(run, index, sequence, stamp_ns(control))
+                arrived_ns = seconds * 1_000_000_000 + ns if stamp == STAMPED else 0
+                self._take_answer(run, index, sequence, arrived_ns - sent_ns_of[sequence])
 
-    def _take_answer(self, run: EchoRun, index: int, sequence: int, arrived_ns: int) -> None:
-        rtt_ns = arrived_ns - self._sent_ns_of[sequence]
+    def _take_answer(self, run: EchoRun, index: int, sequence: int, rtt_ns: int) -> None:
         if 0 <= rtt_ns <= run.timeout_ns:
             run.rtt_ms[index] = rtt_ns / 1e6
         elif self._is_late(sequence, rtt_ns):
             return
         self._counts.received += 1
-        run.settle(index, ANSWERED)
+        # As in settle(), without the call: this runs for every echo.
+        run.status[index] = ANSWERED
+        run.left -= 1
+        if not run.left:
+            run.finish()
 
     def _is_late(self, sequence: int, rtt_ns: int) -> bool:
         """Whether an impossible round-trip time means a late answer, or a stepped clock."""
@@ -532,9 +535,8 @@ class IcmpChannel:
         if run is None or run.status[index] != WAITING:
             return
         target = index // run.count
-        peer = run.peers[target]
         cookie = self._cookie_of[sequence].to_bytes(COOKIE_BYTES, "big")
-        if peer is None or peer[0] != error.target or not cookie.startswith(quoted_cookie):
+        if not _is_of(error, run.sources[target]) or not cookie.startswith(quoted_cookie):
             self._counts.forged += 1
             return
         run.icmp_errors[target] = error.text
@@ -577,19 +579,22 @@ class IcmpChannel:
         lost: list[tuple[EchoRun, int]] = []
         for timeout_s, batches in list(self._batches.items()):
             while batches and batches[0].deadline <= now and len(lost) < EXPIRE_LIMIT:
-                for first, cookies in batches.popleft().spans:
-                    lost += self._release(first, cookies)
+                for run, first, cookies in batches.popleft().spans:
+                    lost += self._release(run, first, cookies)
             if not batches:
                 del self._batches[timeout_s]
         return lost
 
-    def _release(self, first: int, cookies: array[int]) -> list[tuple[EchoRun, int]]:
+    def _release(self, run: EchoRun, first: int, cookies: array[int]) -> list[tuple[EchoRun, int]]:
         """Frees the numbers of echoes whose time is over; those that were not answered."""
         run_of, index_of, cookie_of = self._run_of, self._index_of, self._cookie_of
+        end = first + len(cookies)
+        if not run.left and cookie_of[first:end] == cookies:
+            run_of[first:end] = [None] * len(cookies)
+            return []
         lost: list[tuple[EchoRun, int]] = []
         for sequence, cookie in enumerate(cookies, first):
-            run = run_of[sequence]
-            if run is None or cookie_of[sequence] != cookie:
+            if run_of[sequence] is not run or cookie_of[sequence] != cookie:
                 continue
             # The cookie stays: by it a late answer is told from a forged one.
             run_of[sequence] = None

@@ -72,12 +72,10 @@ class Endpoint(NamedTuple):
 
     Attributes:
         family: ``AF_INET`` or ``AF_INET6``.
-        peer: what Python's socket module sends to.
-        source: the socket address that answers bear, as bytes.
+        source: its socket address as bytes: what echoes go to, and what answers bear.
     """
 
     family: socket.AddressFamily
-    peer: tuple[str, int] | tuple[str, int, int, int]
     source: bytes
 
 
@@ -93,7 +91,7 @@ def parse_endpoint(address: str) -> Endpoint:
         return _parse_endpoint_v6(address)
     if not 0 < packed[0] < 224:
         raise ValueError(f"{address!r} is not a unicast address")
-    return Endpoint(socket.AF_INET, (address, 0), _SOCKADDR_IN.pack(socket.AF_INET, 0, packed))
+    return Endpoint(socket.AF_INET, _SOCKADDR_IN.pack(socket.AF_INET, 0, packed))
 
 
 def _parse_endpoint_v6(address: str) -> Endpoint:
@@ -108,7 +106,7 @@ def _parse_endpoint_v6(address: str) -> Endpoint:
     if ip.is_multicast or ip.is_unspecified:
         raise ValueError(f"{address!r} is not a unicast address")
     source = _SOCKADDR_IN6.pack(socket.AF_INET6, 0, 0, ip.packed, scope_id)
-    return Endpoint(socket.AF_INET6, (str(ip), 0, 0, scope_id), source)
+    return Endpoint(socket.AF_INET6, source)
 
 
 def request_head(family: socket.AddressFamily, ident: int) -> bytes:

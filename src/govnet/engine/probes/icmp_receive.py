@@ -11,9 +11,11 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterable
 from typing import Final
 
+from govnet.engine.probes.icmp_message import IoVec, MultiMessageHeader
 from govnet.engine.probes.icmp_packet import SOURCE_BYTES
 from govnet.engine.probes.icmp_socket import SO_TIMESTAMPNS, IcmpSocket
 
@@ -23,37 +25,19 @@ REPLY: Final = struct.Struct("!BxxxHHQ")
 """Type, identifier, sequence and cookie of an echo reply; what follows is not looked at."""
 _IP_HEADER_BYTES: Final = 20
 _NAME_BYTES: Final = 28  # sockaddr_in6, the longer of the two
-# A control message header (length, level, type) and the time stamp in it.
-_CONTROL: Final = struct.Struct("@Niill")
-_STAMPED: Final = (_CONTROL.size, socket.SOL_SOCKET, SO_TIMESTAMPNS)
+# A control message: its length, level and type (the two as one number), and the time stamp in it.
+_CONTROL: Final = struct.Struct("@8xQll")
+STAMPED: Final = int.from_bytes(
+    struct.pack("@ii", socket.SOL_SOCKET, SO_TIMESTAMPNS), sys.byteorder
+)
 
-Control = tuple[int, int, int, int, int]
+Control = tuple[int, int, int]
 Datagram = tuple[tuple[int], tuple[int, int, int, int], Control, tuple[bytes]]
-"""Length, :data:`REPLY` fields, control message, and the source as its socket address bytes."""
+"""Length, :data:`REPLY` fields, control message (what it is, :data:`STAMPED` for the kernel's
+arrival time; seconds and nanoseconds of CLOCK_REALTIME), and the source as its socket address."""
 
-
-class _IoVec(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class _MessageHeader(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_length", ctypes.c_uint32),
-        ("vectors", ctypes.c_void_p),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _MultiMessageHeader(ctypes.Structure):
-    _fields_ = (("header", _MessageHeader), ("length", ctypes.c_uint32))
-
-
-_HEADER_BYTES: Final = ctypes.sizeof(_MultiMessageHeader)
-_LENGTH_AT: Final = _MultiMessageHeader.length.offset
+_HEADER_BYTES: Final = ctypes.sizeof(MultiMessageHeader)
+_LENGTH_AT: Final = MultiMessageHeader.length.offset
 _LENGTH: Final = struct.Struct(f"@{_LENGTH_AT}xI{_HEADER_BYTES - _LENGTH_AT - 4}x")
 _recvmmsg: Final = ctypes.CDLL(None, use_errno=True).recvmmsg
 _recvmmsg.argtypes = (
@@ -83,8 +67,8 @@ class DatagramReader:
         self._data = ctypes.create_string_buffer(BATCH * stride)
         self._names = ctypes.create_string_buffer(BATCH * _NAME_BYTES)
         self._controls = ctypes.create_string_buffer(BATCH * _CONTROL.size)
-        self._vectors = (_IoVec * BATCH)()
-        self._headers = (_MultiMessageHeader * BATCH)()
+        self._vectors = (IoVec * BATCH)()
+        self._headers = (MultiMessageHeader * BATCH)()
         for number in range(BATCH):
             self._point(number, stride)
         # The kernel overwrites lengths in the headers: they are restored before each call.
@@ -130,10 +114,3 @@ class DatagramReader:
             column.iter_unpack(view[: number * column.size]) for column, view in self._columns
         )
         return number, zip(lengths, replies, controls, names, strict=True)
-
-
-def stamp_ns(control: Control) -> int:
-    """The kernel's arrival time of a datagram (CLOCK_REALTIME, ns); 0 without one."""
-    if control[:3] != _STAMPED:
-        return 0
-    return control[3] * 1_000_000_000 + control[4]
