@@ -42,7 +42,7 @@ def replacing(
     monkeypatch.setattr(registry, "PROBES", changed)
 
 
-@pytest.mark.parametrize("kind", ProbeKind)
+@pytest.mark.parametrize("kind", PROBES)
 def test_every_kind_is_there_and_checks_what_is_entered(kind: ProbeKind) -> None:
     address, params = GOOD[kind]
     check_target(kind, address, params)
