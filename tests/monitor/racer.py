@@ -12,11 +12,11 @@ TARGETS = 40
 
 
 def main() -> None:
-    """Wait for the common start, try every change, print how many were won."""
+    """Wait for the common start, try every change, print how many it won and all flips."""
     setup_django()
     from govnet.engine.result import State  # noqa: PLC0415
     from govnet.engine.state import Change  # noqa: PLC0415
-    from govnet.monitor.models import Target  # noqa: PLC0415
+    from govnet.monitor.models import Flip, Target  # noqa: PLC0415
     from govnet.monitor.services import apply_change  # noqa: PLC0415
 
     ids = list(Target.objects.order_by("pk").values_list("pk", flat=True))
@@ -29,7 +29,7 @@ def main() -> None:
     for pk in ids:
         won += apply_change(Change(pk, State.UNKNOWN, State.DOWN, start, start + 1, "timeout"))
         time.sleep(0.02)  # or the first is through before a busy machine lets the others begin
-    print(won, flush=True)
+    print(won, Flip.objects.count(), flush=True)
 
 
 if __name__ == "__main__":
