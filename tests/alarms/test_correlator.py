@@ -163,7 +163,7 @@ def test_a_device_whose_line_says_nothing_is_told_after_a_moment(
     settle(correlator, 10)
     assert told() == []
     TargetState.objects.filter(state="up").update(answered_at=timezone.now())
-    correlator.step(20, timezone.now() + network.LINE_HOLD)
+    correlator.step(20, timezone.now() + network.WORD_HOLD)
     assert told() == ["raised e1接入点"]
 
 
@@ -420,7 +420,7 @@ def test_a_routing_neighbour_lost_on_a_line_that_was_read_since_waits_no_longer(
     report_event("ospf_down", net.devices["core1"], raised=True, source="syslog")
     inbox.inbox.store()
     correlator.step(11)
-    later = timezone.now() + network.LINE_HOLD
+    later = timezone.now() + network.WORD_HOLD
     TargetState.objects.update(answered_at=later)
     correlator.step(20, later)
     assert told() == []  # the ports at its lines still read as before

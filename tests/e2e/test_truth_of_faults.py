@@ -25,7 +25,8 @@ from tests.running import until
 WITHIN_S = 15.0
 BELIEVED = """
 SELECT t.kind, t.address, coalesce(s.state, 'unmeasured') FROM monitor_target t
-LEFT JOIN monitor_targetstate s ON s.target_id = t.id WHERE NOT t.withdrawn AND NOT t.reference
+LEFT JOIN monitor_targetstate s ON s.target_id = t.id
+WHERE NOT t.withdrawn AND NOT t.reference AND t.kind <> 'line'
 """
 FLIPS = """
 SELECT count(*) FROM monitor_flip f JOIN monitor_target t ON t.id = f.target_id

@@ -40,9 +40,10 @@ HOLD: Final = timedelta(seconds=15)
 """The longest that a notice waits for news of what stands above: one probing interval and the
 confirmation of its state."""
 
-LINE_HOLD: Final = timedelta(seconds=8)
-"""So long a notice of a device on a single line waits for a word of that line: the trap of its
-port comes within this, and then the line is named and not the device."""
+WORD_HOLD: Final = timedelta(seconds=8)
+"""So long a notice waits for a word of what may have failed instead: the trap of the port at a
+device's only line, and then the line is named; the ping of what is only inferred, which is
+confirmed within five seconds."""
 
 NEIGHBOUR_HOLD: Final = timedelta(seconds=40)
 """The longest that a notice of a lost routing neighbour waits: OSPF's usual dead interval, after
@@ -249,7 +250,7 @@ class _Faults:
             return fault
         around = self._around(element_of(event.ref))
         back = [since for name in around if (since := self._answers(name)[0]) is not None]
-        hold = LINE_HOLD if self._is_well(around, event.since) else NEIGHBOUR_HOLD
+        hold = WORD_HOLD if self._is_well(around, event.since) else NEIGHBOUR_HOLD
         root = self._root_among(around)
         return replace(
             fault,
@@ -374,7 +375,8 @@ class _Faults:
         proven = all(proofs) if ends or not proofs else any(proofs)
         if not proven:
             return since + HOLD
-        return since + LINE_HOLD if self._line_may_say_so(root) else None
+        waits = (root.inferred and not proofs) or self._line_may_say_so(root)
+        return since + WORD_HOLD if waits else None
 
     def _line_may_say_so(self, root: Root) -> bool:
         """Whether a device hangs on a single line whose ports are read."""

@@ -40,6 +40,10 @@ ESTABLISHED: Final = "6"
 WAIT_S: Final = 5.0
 ARRIVE_S: Final = 12.0
 DISCARD: Final = 9
+SO_RCVBUFFORCE: Final = 33
+"""socket(7); Python has no name for it."""
+
+LISTENER_OCTETS: Final = 64 * 2**20
 BLOCK_PACKETS: Final = 2500
 """Small packets that fill a block of libpcap, with some to spare."""
 
@@ -300,6 +304,8 @@ def _arriving(twin: Twin) -> Iterator[Finding]:
     with kernel.inside(twin.namespace("noc")):
         listener = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
     with listener:
+        # All that comes meanwhile waits in it, and polls of a GovNet in there are answered, too.
+        listener.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_OCTETS)
         _provoke(twin)
         listener.settimeout(0.2)
         deadline = time.monotonic() + ARRIVE_S
