@@ -253,8 +253,9 @@ def test_what_becomes_unknown_stays_as_it_is(net: Net, correlator: Correlator) -
     assert active() == {"e1接入点": None}
 
 
+@pytest.mark.parametrize("reason", ["probe_blind", "no_route"])
 def test_the_probe_points_blindness_is_one_alarm_and_heals(
-    net: Net, correlator: Correlator
+    net: Net, correlator: Correlator, reason: str
 ) -> None:
     references = [
         Target.objects.create(name=f"ref{n}", kind="icmp", address=f"127.0.0.{n}", reference=True)
@@ -265,7 +266,7 @@ def test_the_probe_points_blindness_is_one_alarm_and_heals(
     down(net, "e1")
     settle(correlator, 10)
     for target in [*references, *net.targets.values()]:
-        set_state(target, "unknown", reason="probe_blind")
+        set_state(target, "unknown", reason=reason)
     settle(correlator, 20)
     correlator.step(20 + FULL_LOOK_S + SETTLE_S)
     blind = Alarm.objects.active().get(object_kind="platform")

@@ -35,7 +35,9 @@ def blindness(now: datetime) -> Fault | None:
         return _blind("engine_silent", silent)
     measured = TargetState.objects.filter(target__enabled=True, target__withdrawn=False)
     references = measured.filter(target__reference=True)
-    failing = references.filter(Q(state=State.DOWN) | Q(reason=PROBE_BLIND))
+    # Without carrier there is no route, and what could not be asked is not down: it did answer.
+    lost = Q(state=State.UNKNOWN, answered_at__isnull=False)
+    failing = references.filter(Q(state=State.DOWN) | Q(reason=PROBE_BLIND) | lost)
     if not references.filter(state__in=ANSWERING).exists() and failing.exists():
         return _blind("references", failing.aggregate(since=Max("since"))["since"] or now)
     held = measured.filter(state=State.UNKNOWN, reason=MASS_OUTAGE)
