@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govnet.core.errors import Note, gettext_noop
@@ -86,7 +87,9 @@ def label_of(gate: Gate) -> str:
     if kind is None:
         return str(gate)
     argument = dict(kind.arguments).get(gate.argument, gate.argument)
-    return f"{kind.label}: {argument}" if argument else str(kind.label)
+    if not argument:
+        return str(kind.label)
+    return gettext("%(gate)s: %(argument)s") % {"gate": kind.label, "argument": argument}
 
 
 def status(gate: Gate, instalment: Instalment, facts: ContractFacts) -> GateStatus:
