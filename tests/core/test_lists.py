@@ -16,6 +16,7 @@ from govnet.core.columns import ExtraColumn
 from govnet.core.imports.plan import Planner
 from govnet.core.models import SavedFilter, TablePreference
 from govnet.core.registry import get_resource
+from govnet.core.views.objects import RELATED_ROWS
 from govnet.inventory import models
 from tests.core.world import World, body
 
@@ -206,3 +207,18 @@ def test_a_picker_offers_what_fits_under_the_name_that_the_form_takes(world: Wor
         models.Port.objects.all(), "east-device east-GE0/0/1"
     )
     assert found == world.east.port
+
+
+def test_a_page_shows_the_first_of_many_related_objects_and_leads_to_all(world: World) -> None:
+    region = models.Region.objects.create(code="92", name="wide", level="city")
+    models.Unit.objects.bulk_create(
+        models.Unit(code=f"W{n:02}", name=f"wide-{n:02}", region=region, level="county")
+        for n in range(RELATED_ROWS + 1)
+    )
+    page = world.client(world.admin).get(f"/inventory/region/{region.pk}/").content.decode()
+    assert f"wide-{RELATED_ROWS - 1:02}" in page
+    assert f"wide-{RELATED_ROWS:02}" not in page
+    everything = f"/inventory/unit/?region={region.pk}"
+    assert f'href="{everything}"' in page
+    listed = world.client(world.admin).get(f"{everything}&page=2").content.decode()
+    assert f"wide-{RELATED_ROWS:02}" in listed

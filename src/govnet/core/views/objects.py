@@ -40,7 +40,7 @@ from govnet.core.registry import (
 from govnet.core.tables import ObjectTable, field_label
 from govnet.core.views.base import ObjectView, render
 
-RELATED_ROWS = 50
+RELATED_ROWS = 25
 HISTORY_ROWS = 100
 
 
@@ -101,6 +101,8 @@ class RelatedTable:
     table: ObjectTable
     total: int
     add_url: str
+    all_url: str
+    most: int = RELATED_ROWS
 
 
 class ObjectDetail(SingleObjectView):
@@ -171,7 +173,9 @@ class ObjectDetail(SingleObjectView):
         )
         may_add = self.user.has_perm(resource.permission("add")) and "__" not in related.lookup
         add_url = f"{resource.url('add')}?{related.lookup}={instance.pk}" if may_add else ""
-        return RelatedTable(resource.plural, table, total, add_url)
+        listed = related.lookup in resource.filterset.base_filters
+        all_url = f"{resource.url('list')}?{related.lookup}={instance.pk}" if listed else ""
+        return RelatedTable(resource.plural, table, total, add_url, all_url)
 
     def _children(self, instance: Any, inline: Inline) -> dict[str, Any]:
         """Rows that are edited with the object, as plain values."""
