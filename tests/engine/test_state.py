@@ -213,12 +213,16 @@ def test_when_the_references_fail_too_all_is_unknown_and_nothing_down() -> None:
     assert world.tracker.recheck_after(1) is None
 
 
-def test_sight_comes_back_by_itself() -> None:
+@pytest.mark.parametrize("lost", [FAILED, Outcome.UNKNOWN])
+def test_sight_comes_back_by_itself(lost: Outcome) -> None:
+    """Whether the references do not answer or cannot be asked, for want of a route."""
     world = up(1, 2, references=(9,))
     for _ in range(6):
         world.wait()
-        for target_id in (1, 2, 9):
+        world.see(9, lost)
+        for target_id in (1, 2):
             world.see(target_id, FAILED)
+    assert {change.new for change in world.changes} == {UNKNOWN}
     world.changes.clear()
     world.wait()
     world.see(9, OK)

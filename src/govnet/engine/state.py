@@ -161,6 +161,12 @@ class _Track:
         """Forget every unconfirmed streak; the confirmed state stays."""
         self.failed = self.good = self.limited = self.clean = 0
 
+    def miss(self, ts: float) -> None:
+        """One more run without an answer, whatever kept it away: no route, or no echo."""
+        if not self.silent:
+            self.silent_since = ts
+        self.silent += 1
+
     def forget_times(self, wall: float) -> None:
         """After a jump of the clock to ``wall``: earlier times order nothing any more."""
         self.void()
@@ -333,6 +339,7 @@ class StateTracker:
     def _unmeasured(self, track: _Track, result: Result, at: Moment) -> list[Change]:
         track.void()
         self._held.pop(track.target.id, None)
+        track.miss(result.ts)
         if not track.unmeasured:
             track.unmeasured_since = result.ts
         track.unmeasured += 1
@@ -345,9 +352,7 @@ class StateTracker:
 
     def _failed(self, track: _Track, result: Result, at: Moment) -> list[Change]:
         track.good = track.limited = track.clean = 0
-        if not track.silent:
-            track.silent_since = result.ts
-        track.silent += 1
+        track.miss(result.ts)
         if not track.failed:
             track.failed_since = result.ts
         track.failed += 1
