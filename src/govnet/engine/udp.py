@@ -21,6 +21,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final
 
+from govnet.engine.mmsghdr import IoVec, MultiMessageHeader
+
 VECTOR: Final = 256
 """Datagrams of one system call."""
 
@@ -49,30 +51,6 @@ _MEMINFO_DROPS: Final = 8
 _MSG_WAITFORONE: Final = 0x10000
 _NAME_OCTETS: Final = 28
 _MAPPED: Final = bytes(10) + b"\xff\xff"
-
-
-class _Iovec(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class _Message(ctypes.Structure):
-    """``struct msghdr``."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_length", ctypes.c_uint32),
-        ("iov", ctypes.POINTER(_Iovec)),
-        ("iov_length", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Header(ctypes.Structure):
-    """``struct mmsghdr``: one message and the received length."""
-
-    _fields_ = (("message", _Message), ("received", ctypes.c_uint32))
 
 
 @dataclass(slots=True)
@@ -247,8 +225,8 @@ class SocketReader:
         self._space = mmap.mmap(-1, VECTOR * MAX_DATAGRAM)
         self._view = memoryview(self._space)
         self._names = (ctypes.c_char * (VECTOR * _NAME_OCTETS))()
-        self._vectors = (_Iovec * (2 * VECTOR))()
-        self._headers = (_Header * VECTOR)()
+        self._vectors = (IoVec * (2 * VECTOR))()
+        self._headers = (MultiMessageHeader * VECTOR)()
         self._lengths = memoryview(self._headers).cast("B").cast("I")
         self._prepare()
         self._call = ctypes.CDLL(None, use_errno=True).recvmmsg
@@ -259,13 +237,13 @@ class SocketReader:
         space = ctypes.addressof(ctypes.c_char.from_buffer(self._space))
         names = ctypes.addressof(self._names)
         for slot in range(VECTOR):
-            self._vectors[2 * slot] = _Iovec(space + slot * SLOT, SLOT)
-            self._vectors[2 * slot + 1] = _Iovec(space + _rest_of(slot), MAX_DATAGRAM - SLOT)
-            header = self._headers[slot].message
+            self._vectors[2 * slot] = IoVec(space + slot * SLOT, SLOT)
+            self._vectors[2 * slot + 1] = IoVec(space + _rest_of(slot), MAX_DATAGRAM - SLOT)
+            header = self._headers[slot].header
             header.name = names + slot * _NAME_OCTETS
             header.name_length = _NAME_OCTETS
-            header.iov = ctypes.pointer(self._vectors[2 * slot])
-            header.iov_length = 2
+            header.vectors = ctypes.addressof(self._vectors[2 * slot])
+            header.vector_count = 2
 
     def start(self) -> None:
         """Begin to receive."""
@@ -298,8 +276,8 @@ class SocketReader:
                 time.sleep(PATIENCE_S)
 
     def _batch(self, number: int, now: float) -> Batch:
-        words = ctypes.sizeof(_Header) // 4
-        first = _Header.received.offset // 4
+        words = ctypes.sizeof(MultiMessageHeader) // 4
+        first = MultiMessageHeader.length.offset // 4
         lengths = self._lengths[first : number * words : words].tolist()
         filled = bytes(self._view[: number * SLOT])
         starts = range(0, number * SLOT, SLOT)

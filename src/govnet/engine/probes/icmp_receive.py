@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from govnet.engine.probes.icmp_message import IoVec, MultiMessageHeader
+from govnet.engine.mmsghdr import IoVec, MultiMessageHeader
 from govnet.engine.probes.icmp_packet import SOURCE_BYTES
 from govnet.engine.probes.icmp_socket import SO_TIMESTAMPNS, IcmpSocket
 

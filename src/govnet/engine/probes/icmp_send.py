@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from govnet.engine.probes.icmp_message import IoVec, MultiMessageHeader
+from govnet.engine.mmsghdr import IoVec, MultiMessageHeader
 from govnet.engine.probes.icmp_packet import (
     COOKIE_BYTES,
     ICMP_HEADER_BYTES,
