@@ -142,11 +142,20 @@ def versions(packages: Sequence[str]) -> str:
     """Of Python, our libraries and the programs measured beside."""
     found = [f"Python {platform.python_version()}"]
     found += [f"{name} {version(name)}" for name in LIBRARIES]
-    for name in packages:
-        asked = ["dpkg-query", "-W", "-f", "${Version}", name]
-        told = subprocess.run(asked, capture_output=True, text=True, check=False)
-        found.append(f"{name} {told.stdout}" if told.returncode == 0 else f"no {name}")
+    found += [f"{name} {told}" if (told := _package(name)) else f"no {name}" for name in packages]
     return ", ".join(found)
+
+
+def _package(name: str) -> str:
+    """Version of an installed package, or of one that a benchmark only unpacked."""
+    queries = [["dpkg-query", "-W", "-f", "${Version}", name]]
+    unpacked = (OUT / "peers").glob(f"{name}_*.deb")
+    queries += [["dpkg-deb", "-f", str(path), "Version"] for path in unpacked]
+    for asked in queries:
+        told = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if told.returncode == 0 and told.stdout.strip():
+            return told.stdout.strip()
+    return ""
 
 
 def write_page(path: Path, renewed: Mapping[str, str], order: Sequence[str]) -> None:

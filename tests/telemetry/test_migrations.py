@@ -117,7 +117,13 @@ def state(run: RunSql, database: str) -> dict[str, str]:
         "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
         " AND name NOT LIKE '.inner%' ORDER BY name"
     )
-    return {str(name): str(ddl).replace(f"{database}.", "") for name, ddl in rows}
+    return {str(name): _settings_sorted(str(ddl).replace(f"{database}.", "")) for name, ddl in rows}
+
+
+def _settings_sorted(ddl: str) -> str:
+    """A setting added later stands behind the others, which means nothing."""
+    head, word, settings = ddl.partition("SETTINGS ")
+    return head + word + ", ".join(sorted(settings.split(", ")))
 
 
 def recorded(run: RunSql) -> list[Row]:

@@ -30,7 +30,7 @@ from govnet.telemetry.writer import Writer
 log = structlog.get_logger()
 
 WAIT_S: Final = 0.5
-BATCH_ROWS: Final = 250_000
+BATCH_ROWS: Final = 500_000
 """Rows of one insert: each costs the store tens of milliseconds, whatever its size."""
 
 STOP_WRITER_S: Final = 1.0

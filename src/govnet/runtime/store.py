@@ -348,8 +348,8 @@ def _engine_settings(memory_mib: int) -> dict[str, int]:
         "max_bytes_before_external_sort": ceiling // 4,
         "max_threads": 2,
         "max_insert_threads": 1,
-        "min_insert_block_size_rows": 262_144,  # above a batch of the writer: one block each
-        "min_insert_block_size_bytes": ceiling // 8,
+        "min_insert_block_size_rows": 655_360,  # above a batch of any writer: one block each
+        "min_insert_block_size_bytes": max(ceiling // 8, 80 * 2**20),
         "max_execution_time": QUERY_SECONDS,
         "async_insert": 0,
     }

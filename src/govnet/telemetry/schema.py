@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised by one with every change below; ``tests/telemetry/schemas`` keeps each past state."""
 
 DEDUPLICATION_WINDOW = 10_000
@@ -102,6 +102,7 @@ class Table:
     ttl_days: int
     engine: str = "MergeTree"
     indexes: tuple[str, ...] = ()
+    tuning: tuple[tuple[str, int], ...] = ()
 
     @property
     def ttl(self) -> str:
@@ -122,6 +123,7 @@ class Table:
             "fsync_after_insert": 1,
             "fsync_part_directory": 1,
             "old_parts_lifetime": 60,
+            **dict(self.tuning),
         }
 
     def create_sql(self) -> str:
@@ -183,6 +185,7 @@ class Family:
         rolled: the keys of the rollups, when not all of them.
         cascade: feed the coarser rollups from the finest, not from the raw rows: for a table of
             so many rows that grouping each of them thrice would be most of the insert's cost.
+        tuning: further MergeTree settings of the raw table.
     """
 
     name: str
@@ -196,6 +199,7 @@ class Family:
     indexes: tuple[str, ...] = ()
     rolled: tuple[str, ...] = ()
     cascade: bool = False
+    tuning: tuple[tuple[str, int], ...] = ()
     _by_name: dict[str, Measure] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -223,7 +227,13 @@ class Family:
         """The raw table."""
         order = tuple(dict.fromkeys((*(self.raw_order or self.key_names), "ts")))
         return Table(
-            self.name, self.columns, order, self.raw_partition, self.ttl_days, indexes=self.indexes
+            self.name,
+            self.columns,
+            order,
+            self.raw_partition,
+            self.ttl_days,
+            indexes=self.indexes,
+            tuning=self.tuning,
         )
 
     def rolled_keys(self) -> tuple[Column, ...]:
@@ -508,6 +518,9 @@ FLOW = Family(
         "access_point_id",
     ),
     cascade=True,
+    # Inserted as one file, not as one for each column, and merged when there are twenty parts of
+    # a size, not five: a row is written less often, and each query opens some more files.
+    tuning=(("merge_selector_base", 20), ("min_bytes_for_wide_part", 128 * 2**20)),
 )
 
 FLOW_HOST = Extract(
