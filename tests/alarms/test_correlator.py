@@ -510,11 +510,12 @@ def test_a_thousand_simultaneous_flips_are_one_notice_in_bounded_time(
     )
     topology.forget_graph()
     down(net, "agg-e", "e1", "e2")
-    correlator.step(10)
     started = time.process_time()
     with CaptureQueriesContext(connection) as queries:
-        correlator.step(10 + SETTLE_S)
-    assert time.process_time() - started < 10
+        settle(correlator, 10)
+    spent = time.process_time() - started
+    print(f"{spent:.2f} s of CPU")
+    assert spent < 10
     assert len(queries) < 120
     assert NoticeEvent.objects.count() == 1
     assert Alarm.objects.active().filter(root__object_name="agg-e").count() == 1002

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from govnet.lab import kernel
 from tests.e2e.twins import City, left_of, require_twin
 from tests.running import installation, until
@@ -24,20 +22,24 @@ with own_twin(Path(sys.argv[1]), lambda name: describe(demo_lines(1), name)) as 
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_an_installations_own_twin_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_installations_own_twin_ends_with_it_however_that_ends(tmp_path: Path) -> None:
+    """Two at once: one is killed, the other asked to end."""
     require_twin()
-    process = subprocess.Popen(
-        [sys.executable, "-c", OWN_TWIN, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    name = process.stdout.readline().strip()
+    installations = {number: tmp_path / number.name for number in (signal.SIGKILL, signal.SIGTERM)}
+    running = {
+        number: subprocess.Popen(
+            [sys.executable, "-c", OWN_TWIN, str(place)], stdout=subprocess.PIPE, text=True
+        )
+        for number, place in installations.items()
+    }
     try:
-        assert left_of(name)
+        names = [process.stdout.readline().strip() for process in running.values()]  # type: ignore[union-attr]  # a pipe
+        assert all(map(left_of, names))
     finally:
-        process.send_signal(number)
-        process.wait(20)
-    until(lambda: left_of(name) == [], 20, "everything gone")
+        for number, process in running.items():
+            process.send_signal(number)
+            process.wait(20)
+    until(lambda: not any(map(left_of, names)), 20, "everything gone")
 
 
 def test_the_demo_city_of_163_units_runs_in_a_twin(tmp_path: Path) -> None:

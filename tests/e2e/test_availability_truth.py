@@ -20,10 +20,10 @@ SCENARIO = Scenario.model_validate(
         "steps": [
             {"at": 4, "fault": "cut", "target": "u003", "expect": {"u003/icmp4": "down"}},
             {"at": 8, "fault": "off", "target": "u005"},
-            {"at": 16, "heal": "cut", "target": "u003", "expect": {"u003/icmp4": "up"}},
-            {"at": 24, "fault": "cut", "target": "u003"},
-            {"at": 36, "heal": "all"},
-            {"at": 38, "end": True},
+            {"at": 14, "heal": "cut", "target": "u003", "expect": {"u003/icmp4": "up"}},
+            {"at": 20, "fault": "cut", "target": "u003"},
+            {"at": 30, "heal": "all"},
+            {"at": 31, "end": True},
         ],
     }
 )
