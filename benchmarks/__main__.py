@@ -22,6 +22,7 @@ ALL = (
     "snmp",
     "telemetry",
     "flows",
+    "receiving_memory",
     "syslog",
     "pages",
     "alarms",

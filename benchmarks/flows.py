@@ -301,7 +301,7 @@ def report(name: str, got: Received) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--datagrams", type=int, default=40_000)
+    parser.add_argument("--datagrams", type=int, default=44_000)
     parser.add_argument("--rate", type=float, default=8_000, help="datagrams a second, paced")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--doublings", type=int, default=4, help="of the records, for top ten")
