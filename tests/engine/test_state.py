@@ -97,6 +97,17 @@ def test_a_first_answer_over_a_limit_is_never_shown_as_good() -> None:
     assert (change.new, change.reason) == (DEGRADED, "cert_expires_soon")
 
 
+@pytest.mark.parametrize(("reason", "again"), [("body_mismatch", 1.0), ("slow", None)])
+def test_what_is_wrong_in_itself_is_asked_again_at_once(reason: str, again: float | None) -> None:
+    world = up(1)
+    for _ in range(2):
+        world.repeat(1, LIMITED, 1, reason=reason)
+        assert world.tracker.recheck_after(1) == again
+    (change,) = world.repeat(1, LIMITED, 1, reason=reason)
+    assert (change.new, change.reason) == (DEGRADED, reason)
+    assert world.tracker.recheck_after(1) is None
+
+
 def test_down_after_three_failures_dated_by_the_first() -> None:
     world = up(1)
     world.wait()

@@ -42,8 +42,6 @@ def networks(draw: st.DrawFn, version: int) -> Network:
 @settings(max_examples=60)
 @given(data=st.data())
 def test_nested_prefixes(divided: int, data: st.DataObject) -> None:
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(prefixes, "MAX_DIVIDED", divided)
     both = st.one_of(networks(4), networks(6))
     entries = dict(enumerate(data.draw(st.sets(both, max_size=12)), 1))
     table: dict[Network, int] = {net: number for number, net in entries.items()}
@@ -54,10 +52,9 @@ def test_nested_prefixes(divided: int, data: st.DataObject) -> None:
     asked += ["0.0.0.0", "255.255.255.255", "::", "10.0.0.1", "2001:db8::1"]
     mapped = [a for a in asked if getattr(ipaddress.ip_address(a), "ipv4_mapped", None)]
     asked = [a for a in asked if a not in mapped]  # those are IPv4, whatever prefix holds them
-    try:
+    with pytest.MonkeyPatch.context() as monkeypatch:  # an example may end while it is drawn
+        monkeypatch.setattr(prefixes, "MAX_DIVIDED", divided)
         assert find(PrefixTable(table), *asked) == [one_by_one(table, a) for a in asked]
-    finally:
-        monkeypatch.undo()
 
 
 def test_a_large_table_is_searched_and_a_small_one_is_direct() -> None:

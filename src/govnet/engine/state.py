@@ -30,6 +30,9 @@ CLOCK_STEPS = Counter("govnet_engine_clock_steps_total", "Jumps of the wall cloc
 CLOCK_STEP_S = 1.0
 """The wall clock moving this much against the monotonic one is a jump, not drift."""
 
+FLUCTUATING = frozenset({"loss", "latency", "slow"})
+"""Limits that a good line passes for seconds: only runs at the regular interval judge them."""
+
 NEVER = float("-inf")
 
 
@@ -264,14 +267,17 @@ class StateTracker:
     def recheck_after(self, target_id: int) -> float | None:
         """Seconds from the start of the last run to an extra one; None: the regular run will do.
 
-        Asked after each result. An extra run is wanted while a change is pending.
+        Asked after each result. An extra run is wanted while a change is pending, except to
+        degraded by what goes up and down by itself.
         """
         track = self._tracks.get(target_id)
         if track is None or self.blind:
             return None
         falling = track.state is not State.DOWN and 0 < track.failed < self.rules.confirmations
         rising = track.state is State.DOWN and 0 < track.good < self.rules.recoveries
-        return self.rules.recheck_s if falling or rising else None
+        wrong = track.state is State.UP and 0 < track.limited < self.rules.degrade_runs
+        worse = wrong and track.reason not in FLUCTUATING
+        return self.rules.recheck_s if falling or rising or worse else None
 
     # What happens
 
