@@ -22,7 +22,7 @@ from tests.running import until
 INTERVAL_S = 5
 """The intervals of a real site would need minutes."""
 
-TRAP_TOLD_S = 5.0
+TRAP_SEEN_S = 5.0
 TOLD_S = 15.0
 
 PLAN = """
@@ -141,11 +141,13 @@ def test_a_router_without_power_and_what_else_happens_are_one_alarm_each(watched
     behind = watched.titles_of_dark() - {"汇聚-2"}
     cut_at = time.monotonic()
     faults.inject(twin, "cut", "YS-JR-10A")
+    line = ("YS-JR-10A", "link_down")
+    until(lambda: line in watched.roots(), TRAP_SEEN_S, "the port's trap shows", watched.explain)
     faults.inject(twin, "mute", "u001")
     faults.inject(twin, "portal-500", "portal")
     agent = f"{twin.city.by_name['u001'].title}接入设备 SNMP"
     site = "政府门户网站"
-    roots = {("汇聚-2", "unreachable"), ("YS-JR-10A", "link_down"), (agent, "snmp_silent")}
+    roots = {("汇聚-2", "unreachable"), line, (agent, "snmp_silent")}
     roots |= {(f"{site} (演示)", "service_down"), (f"{site} IPv6 (演示)", "service_down")}
     watched.wait_for(roots)
     until(lambda: watched.explained().keys() >= behind, 60, "what is behind", watched.explain)
@@ -157,7 +159,6 @@ def test_a_router_without_power_and_what_else_happens_are_one_alarm_each(watched
     assert watched.told.of("raised") == Counter(name for name, _kind in roots)
     after = {name: round(at - cut_at, 1) for name, at in watched.told.first.items()}
     print("told after", after)
-    assert after["YS-JR-10A"] <= TRAP_TOLD_S, after  # its port's trap says so at once
     assert max(after.values()) <= TOLD_S, after
     watched.heal()
 
